@@ -1,0 +1,132 @@
+"""The multi-layer perceptron."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from ._activations import ACTIVATIONS
+
+OUTPUT_ACTIVATIONS = ("identity", "sigmoid", "softmax")
+
+
+class MLP(nn.Module):
+    """Fully connected layers, each hidden one followed by batch norm, activation and dropout.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of features.
+    n_outputs : int
+        Number of outputs (classes or targets).
+    hidden_layer_sizes : sequence of int, default=(100,)
+        Units of each hidden layer; an empty one is a linear model.
+    activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "scaled_tanh"}, default="relu"
+        Activation of the hidden layers; "scaled_tanh" is 1.7159 tanh(2 x / 3).
+    output_activation : {"identity", "sigmoid", "softmax"}, default="identity"
+        "softmax" returns the logits: the loss normalises them, which is exact where a softmax
+        followed by a logarithm is not.
+    dropout : float, default=0.0
+        Probability of a hidden unit to be dropped, in [0, 1).
+    batch_norm : bool, default=False
+        Whether each hidden layer has batch normalisation before its activation.
+
+    Attributes
+    ----------
+    linears : nn.ModuleList
+        The linear layers, in order.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range or unknown.
+
+    Notes
+    -----
+    **Shape:** input (n_samples, n_inputs), output (n_samples, n_outputs).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_sdlr.modules import MLP
+    >>> net = MLP(7, 2, hidden_layer_sizes=(50,), activation="sigmoid")
+    >>> net(torch.zeros(3, 7)).shape
+    torch.Size([3, 2])
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        *,
+        hidden_layer_sizes: Sequence[int] = (100,),
+        activation: str = "relu",
+        output_activation: str = "identity",
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
+        _check(sizes, activation, output_activation, dropout)
+        self.activation = activation
+        self.output_activation = output_activation
+        self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+        self.after = nn.ModuleList(
+            _after_linear(size, activation, dropout, batch_norm) for size in sizes[1:-1]
+        )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether hidden layers have an activation only: no batch norm, no dropout."""
+        return all(len(block) == 1 for block in self.after if isinstance(block, nn.Sequential))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs (logits for "softmax") of shape (n_samples, n_outputs)."""
+        for linear, after in zip(self.linears, self.after, strict=False):
+            x = after(linear(x))
+        x = self.linears[-1](x)
+        return torch.sigmoid(x) if self.output_activation == "sigmoid" else x
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch norm that falls back on its running statistics for a batch of one row.
+
+    The last batch of an epoch may have one row, of which torch refuses to take the variance.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the normalised input, in its shape."""
+        if self.training and input.shape[0] == 1:
+            return nn.functional.batch_norm(
+                input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(input)
+
+
+def _after_linear(size: int, activation: str, dropout: float, batch_norm: bool) -> nn.Sequential:
+    block: list[nn.Module] = [BatchNorm(size)] if batch_norm else []
+    block.append(ACTIVATIONS[activation]())
+    if dropout:
+        block.append(nn.Dropout(dropout))
+    return nn.Sequential(*block)
+
+
+def _check(sizes: Sequence[int], activation: str, output_activation: str, dropout: float) -> None:
+    if min(sizes) < 1:
+        raise ValueError(
+            f"n_inputs, hidden_layer_sizes and n_outputs must be positive, however: {sizes}."
+        )
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"activation must be one of {sorted(ACTIVATIONS)}, however: activation={activation!r}."
+        )
+    if output_activation not in OUTPUT_ACTIVATIONS:
+        raise ValueError(
+            f"output_activation must be one of {sorted(OUTPUT_ACTIVATIONS)}, "
+            f"however: output_activation={output_activation!r}."
+        )
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be in [0, 1), however: dropout={dropout!r}.")

@@ -1,0 +1,17 @@
+"""Who is dropped: policies map the errors of an epoch to the rows of the next one."""
+
+from ._base import ActiveSet, EpochErrors, Policy
+from ._full_data import FullData
+from ._random_subset import RandomSubset
+from ._registry import POLICIES
+from ._shrink_recall import ShrinkRecall
+
+__all__ = [
+    "POLICIES",
+    "ActiveSet",
+    "EpochErrors",
+    "FullData",
+    "Policy",
+    "RandomSubset",
+    "ShrinkRecall",
+]

@@ -1,0 +1,220 @@
+"""The contract of every policy: who is trained on in the next epoch.
+
+A training run keeps an *active set* of rows. An epoch visits those rows and notes the error that
+each of them had in the training pass; no further forward pass is made. At its end the policy maps
+(active set, errors) to the next active set::
+
+    active = policy.start(n_samples)
+    for epoch in ...:
+        errors = train_on(active)                            # somebody else's work
+        active = policy.update(active, errors, generator=g)  # this package's idea
+
+A policy is pure: the same arguments, the state of ``generator`` included, give the same answer. It
+knows nothing of nets and data. What it has to remember from one epoch to the next it keeps in a
+subclass of :class:`ActiveSet`, never on itself.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import torch
+from torch import Generator, Tensor
+
+
+@dataclass(frozen=True)
+class ActiveSet:
+    """The rows that the next epoch trains on.
+
+    Parameters
+    ----------
+    index : Tensor of shape (n_active,), int64
+        Row numbers of the training set, sorted and unique; at least one.
+    weight : Tensor of shape (n_active,) or None, default=None
+        Weight of each row's error in the loss; None means 1 for all.
+    threshold : float or None, default=None
+        The error under which rows were left out when this set was made; None if none were.
+    """
+
+    index: Tensor
+    weight: Tensor | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class EpochErrors:
+    """What the epoch just run knows.
+
+    Parameters
+    ----------
+    index : Tensor of shape (n_visited,), int64
+        The rows in the order in which they were visited.
+    error : Tensor of shape (n_visited,)
+        Their per-sample errors, in the same order.
+    batch_size : int
+        Rows a batch; the last batch may be shorter.
+    epoch : int
+        Number of the epoch, from 1.
+    n_epochs : int or None
+        How many epochs the run will have; None when a budget of row visits bounds it.
+    last_error : Tensor of shape (n_samples,)
+        The last known error of every row of the training set.
+    """
+
+    index: Tensor
+    error: Tensor
+    batch_size: int
+    epoch: int
+    n_epochs: int | None
+    last_error: Tensor
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows of the training set."""
+        return self.last_error.shape[0]
+
+
+class Policy(ABC):
+    """Base of the policies: ``start``, ``update``, and parameters that a search can set.
+
+    Subclasses are dataclasses, so that their fields are their parameters. They check them in
+    ``_check``, which runs when one is made and whenever :meth:`set_params` changes it.
+    """
+
+    def __post_init__(self) -> None:
+        self._check()
+
+    def _check(self) -> None:
+        """Raise an error that names the parameter, the value and what is allowed."""
+
+    def start(self, n_samples: int) -> ActiveSet:
+        """Return the active set of the first epoch: all rows.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of rows of the training set.
+
+        Returns
+        -------
+        active : ActiveSet
+            All rows, with weight 1.
+        """
+        return ActiveSet(torch.arange(n_samples))
+
+    @abstractmethod
+    def update(self, active: ActiveSet, epoch: EpochErrors, *, generator: Generator) -> ActiveSet:
+        """Return the active set of the next epoch.
+
+        Parameters
+        ----------
+        active : ActiveSet
+            The set that the epoch just run was trained on.
+        epoch : EpochErrors
+            The errors of that epoch.
+        generator : torch.Generator
+            The only source of randomness.
+
+        Returns
+        -------
+        active : ActiveSet
+            Rows (sorted, unique, at least one) of the next epoch.
+
+        Raises
+        ------
+        ValueError
+            If a method that ranks errors finds one that is NaN or infinite.
+        """
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name, as scikit-learn's estimators do.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to add those of a policy that is itself a parameter, as ``name__parameter``.
+
+        Returns
+        -------
+        params : dict
+            Names and values.
+        """
+        params = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        if deep:
+            for name, value in list(params.items()):
+                if isinstance(value, Policy):
+                    params |= {f"{name}__{key}": v for key, v in value.get_params().items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name; ``name__parameter`` reaches into a policy held as a parameter.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self : Policy
+            This policy.
+
+        Raises
+        ------
+        ValueError
+            If there is no parameter of that name, or a value is out of its range; nothing is
+            changed then.
+        """
+        own = self.get_params(deep=False)
+        nested: dict[str, dict[str, Any]] = {}
+        changed = dict(own)
+        for key, value in params.items():
+            name, _, rest = key.partition("__")
+            if name not in own:
+                raise ValueError(
+                    f"{type(self).__name__} has no parameter {name!r}; it has {sorted(own)}."
+                )
+            if rest:
+                nested.setdefault(name, {})[rest] = value
+            else:
+                changed[name] = value
+        type(self)(**changed)
+        vars(self).update(changed)
+        for name, inner in nested.items():
+            getattr(self, name).set_params(**inner)
+        return self
+
+
+def check_finite(errors: Tensor) -> None:
+    """Refuse to rank errors of which one is NaN or infinite."""
+    low, high = torch.aminmax(errors)
+    if not (torch.isfinite(low) and torch.isfinite(high)):
+        raise ValueError(
+            "per-sample errors must be finite to be ranked, however: "
+            f"{int((~torch.isfinite(errors)).sum())} of {errors.numel()} are NaN or infinite."
+        )
+
+
+def order_statistic(errors: Tensor, rank: int) -> Tensor:
+    """Return the value that has ``rank`` values before it when the last dimension is sorted.
+
+    On the CPU numpy's partition does it, which is vectorised there: 24,000 values in batches of
+    100 take 0.03 ms, ``Tensor.kthvalue`` takes 0.17 ms.
+    """
+    if errors.device.type != "cpu":
+        return errors.kthvalue(rank + 1, dim=-1).values
+    scratch = errors.clone()
+    scratch.numpy().partition(rank, axis=-1)
+    return scratch[..., rank]
+
+
+def rows_where(mask: Tensor) -> Tensor:
+    """Return the positions at which `mask` is true, ascending.
+
+    On the CPU by numpy, which takes 0.02 ms for 50,000 values where ``Tensor.nonzero`` takes 0.14.
+    """
+    if mask.device.type != "cpu":
+        return mask.nonzero().squeeze(1)
+    return torch.from_numpy(mask.numpy().nonzero()[0])

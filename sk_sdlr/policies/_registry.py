@@ -1,0 +1,12 @@
+"""All policies by name; the generic tests and the benchmarks grow from this table."""
+
+from ._base import Policy
+from ._full_data import FullData
+from ._random_subset import RandomSubset
+from ._shrink_recall import ShrinkRecall
+
+POLICIES: dict[str, type[Policy]] = {
+    "full": FullData,
+    "shrink_recall": ShrinkRecall,
+    "random_subset": RandomSubset,
+}

@@ -196,7 +196,11 @@ def _read_csv(path: Path, n_samples: int | None) -> tuple[NDArray[Any], NDArray[
 
 
 def _read_npz(path: Path, n_samples: int | None) -> tuple[NDArray[Any], NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as arrays:
+    # Opened here because numpy leaves the file open if it turns out not to be a zip file.
+    with path.open("rb") as file:
+        arrays = np.load(file, allow_pickle=False)
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise ValueError("it is a single array, not an npz file")
         if missing := {"X", "y"} - set(arrays):
             raise ValueError(f"it has no array {min(missing)}")
         X, y = arrays["X"], arrays["y"]

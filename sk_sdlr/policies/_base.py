@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any, Self
 
 import torch
@@ -189,8 +190,7 @@ class Policy(ABC):
 
 def check_finite(errors: Tensor) -> None:
     """Refuse to rank errors of which one is NaN or infinite."""
-    low, high = torch.aminmax(errors)
-    if not (torch.isfinite(low) and torch.isfinite(high)):
+    if not all(map(isfinite, torch.stack(torch.aminmax(errors)).tolist())):
         raise ValueError(
             "per-sample errors must be finite to be ranked, however: "
             f"{int((~torch.isfinite(errors)).sum())} of {errors.numel()} are NaN or infinite."

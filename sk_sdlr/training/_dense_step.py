@@ -94,14 +94,14 @@ class DenseStep:
         self.transposed = [weight.t() for weight in self.weights]
         if not self.fused:
             self._make_gradients()
-        self.buffers: dict[int, _Buffers] = {}
+        self.buffers: dict[int, _Buffers] = {}  # of the full batches and of the last, shorter one
 
     def __call__(self, x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor) -> Tensor:
         """Train on a batch; see :class:`Step`."""
         n = x.shape[0]
         buffers = self.buffers.get(n)
         if buffers is None:
-            buffers = self.buffers[n] = _Buffers(self.weights, n, self.activation.keeps_input)
+            buffers = self._make_buffers(n)
         output = self._forward(x, buffers)
         delta = buffers.delta[-1]
         if self.classes:
@@ -149,6 +149,12 @@ class DenseStep:
                 h = x
             weights[i].addmm_(delta_t, h, beta=decay, alpha=scale)
             biases[i].addmv_(delta_t, buffers.ones, beta=decay, alpha=scale)
+
+    def _make_buffers(self, n: int) -> _Buffers:
+        if len(self.buffers) > 1:
+            del self.buffers[min(self.buffers)]
+        buffers = self.buffers[n] = _Buffers(self.weights, n, self.activation.keeps_input)
+        return buffers
 
     def _make_gradients(self) -> None:
         for linear in self.linears:

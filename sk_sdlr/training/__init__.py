@@ -1,0 +1,18 @@
+"""How an epoch runs."""
+
+from ._dense_step import DenseStep
+from ._errors import SquaredError, per_sample_error
+from ._net import ActiveSetNet
+from ._schedule import Budget, LearningRate
+from ._steps import AutogradStep, Step
+
+__all__ = [
+    "ActiveSetNet",
+    "AutogradStep",
+    "Budget",
+    "DenseStep",
+    "LearningRate",
+    "SquaredError",
+    "Step",
+    "per_sample_error",
+]

@@ -1,0 +1,47 @@
+"""From what skorch calls a dataset to the tensors behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from skorch.dataset import Dataset
+from skorch.utils import to_tensor
+from torch import Tensor
+from torch.utils.data import Subset, TensorDataset
+
+
+def tensors_of(dataset: Any, device: str | torch.device) -> tuple[Tensor, ...]:
+    """Return features, targets and, where there are any, sample weights.
+
+    Parameters
+    ----------
+    dataset : TensorDataset, skorch Dataset of arrays, or a Subset of one
+        The data. A TensorDataset holds (X, y) or (X, y, sample_weight).
+    device : str or torch.device
+        Where the tensors are wanted.
+
+    Returns
+    -------
+    tensors : tuple of Tensor of shape (n_samples, ...)
+        Two or three tensors.
+
+    Raises
+    ------
+    TypeError
+        If the data are not in memory as arrays.
+    """
+    if isinstance(dataset, Subset):
+        rows = torch.as_tensor(dataset.indices)
+        whole = tensors_of(dataset.dataset, "cpu")
+        return tuple(tensor[rows].to(device) for tensor in whole)
+    if isinstance(dataset, TensorDataset):
+        return tuple(tensor.to(device) for tensor in dataset.tensors)
+    if isinstance(dataset, Dataset) and not isinstance(dataset.X, dict | list | tuple):
+        X = to_tensor(dataset.X, device)
+        y = torch.zeros(len(dataset)) if dataset.y is None else to_tensor(dataset.y, device)
+        return X, y
+    raise TypeError(
+        "ActiveSetNet trains on one array of features and one of targets, "
+        f"however: {type(dataset).__name__}."
+    )

@@ -1,0 +1,256 @@
+"""From X and y to a trained net: what all estimators share."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, _fit_context, is_regressor
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from skorch.callbacks import EarlyStopping
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from ..policies import Policy, ShrinkRecall
+from ..training import ActiveSetNet
+from ._devices import resolve_device
+from ._rows import Rows
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "nesterov": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+PRECISIONS = {"float32": (np.float32, torch.float32), "float64": (np.float64, torch.float64)}
+
+
+class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
+    """Base of the estimators. It holds a skorch net, ``net_``, and is none.
+
+    Subclasses say what the module is (`_module`); one of two mixins says what targets are
+    (`_encode`, `_targets`, `_criterion`) and what outputs mean.
+    """
+
+    _stratify = False
+
+    _parameter_constraints: dict = {
+        "s": [Interval(Real, 0, 1, closed="left")],
+        "t": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="right")],
+        "alpha": [Interval(Real, 0, 1, closed="left"), None],
+        "recall": ["boolean"],
+        "policy": [Policy, None],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "lr_schedule": [StrOptions({"linear", "cosine"}), callable, None],
+        "anneal": [Interval(Real, 0, 1, closed="both")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_visits": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "device": [str, torch.device],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "warm_start": ["boolean"],
+        "callbacks": [list, None],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    @abstractmethod
+    def _module(self, rows: Rows) -> tuple[Any, dict[str, Any]]:
+        """Return the module's class and its parameters for these data."""
+
+    @abstractmethod
+    def _encode(self, y: Any, *, learn: bool) -> np.ndarray:
+        """Check y and return it as numbers; `learn` its coding or keep to what was learnt."""
+
+    @abstractmethod
+    def _targets(self, rows: Rows, *, learn: bool) -> np.ndarray:
+        """Return the numbers of `_encode` as the loss wants them."""
+
+    @abstractmethod
+    def _criterion(self) -> type[nn.Module]:
+        """Return the loss."""
+
+    def _class_weight(self, y: Any) -> np.ndarray | None:
+        """Return the weight of each sample by its class, if any."""
+        return None
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BaseShrinkingEstimator:
+        """Train the net.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features; best with mean 0 and standard deviation 1.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples in the loss. They count in the errors by which rows are dropped;
+            rows of weight 0 are not there at all.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid; nothing is changed then.
+        FloatingPointError
+            If the loss or the weights become NaN or infinite; ``net_`` then holds the weights from
+            before the epoch in which they did.
+        """
+        device, policy = resolve_device(self.device), self._policy()
+        again = self.warm_start and hasattr(self, "net_")
+        rows = self._check_rows(X, y, sample_weight, reset=not again, learn=not again)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        held_out = None
+        if self.early_stopping:
+            rows, held_out = rows.split(self.validation_fraction, self._stratify, seed)
+        batch_size = self._batch_size(len(rows))
+        if len(rows) <= batch_size:
+            rows = rows.merged()
+        train = self._dataset(rows, learn=not again)
+        valid = None if held_out is None else self._dataset(held_out, learn=False)
+        if not again:
+            self.net_ = self._make_net(rows, device, seed)
+        self._train(train, valid, policy=policy, batch_size=batch_size)
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> BaseShrinkingEstimator:
+        """Visit each row once, at the learning rate `lr`."""
+        device, first = resolve_device(self.device), not hasattr(self, "net_")
+        rows = self._check_rows(X, y, sample_weight, reset=first, learn=False)
+        train = self._dataset(rows, learn=first)
+        if first:
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+            self.net_ = self._make_net(rows, device, seed)
+        self._train(train, None, policy=None, batch_size=self._batch_size(len(rows)), once=True)
+        return self
+
+    def _policy(self) -> Policy:
+        if self.policy is not None:
+            return self.policy
+        return ShrinkRecall(self.s, self.t, self.alpha, self.recall)
+
+    def _batch_size(self, n_samples: int) -> int:
+        if self.batch_size != "auto":
+            return min(self.batch_size, n_samples)
+        # Small tables need small batches for enough updates, large ones full vectors for speed.
+        return int(np.clip(2 ** int(np.log2(max(n_samples / 50, 1))), 32, 256))
+
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool, learn: bool) -> Rows:
+        dtype = PRECISIONS[self.precision][0]
+        X, y = validate_data(
+            self, X, y, dtype=dtype, order="C", multi_output=True, reset=reset,
+            y_numeric=is_regressor(self),
+        )
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+        by_class = self._class_weight(y)
+        if by_class is not None:
+            weight = by_class if weight is None else weight * by_class
+        return Rows(X, self._encode(y, learn=learn), weight).without_weightless()
+
+    def _make_net(self, rows: Rows, device: str, seed: int) -> ActiveSetNet:
+        module, module_params = self._module(rows)
+        optimizer, optimizer_params = self._optimizer(device)
+        callbacks = list(self.callbacks or [])
+        if self.early_stopping:
+            callbacks.append(
+                EarlyStopping(
+                    patience=self.n_iter_no_change,
+                    threshold=self.tol,
+                    threshold_mode="abs",
+                    load_best=True,
+                )
+            )
+        net = ActiveSetNet(
+            module,
+            self._criterion(),
+            optimizer=optimizer,
+            lr=self.lr,
+            callbacks=callbacks,
+            device=device,
+            verbose=int(self.verbose),
+            n_threads=self.n_threads,
+            random_state=seed,
+            **{f"module__{name}": value for name, value in module_params.items()},
+            **{f"optimizer__{name}": value for name, value in optimizer_params.items()},
+        )
+        net.initialize()
+        net.module_.to(PRECISIONS[self.precision][1])
+        return net
+
+    def _optimizer(self, device: str) -> tuple[Any, dict[str, Any]]:
+        if callable(self.optimizer):
+            return self.optimizer, {"weight_decay": self.weight_decay}
+        params: dict[str, Any] = {"weight_decay": self.weight_decay}
+        if device.startswith(("cpu", "cuda")):
+            params["fused"] = True
+        if self.optimizer in ("sgd", "nesterov"):
+            params["momentum"] = self.momentum
+            params["nesterov"] = self.optimizer == "nesterov"
+        return OPTIMIZERS[self.optimizer], params
+
+    def _train(
+        self,
+        train: TensorDataset,
+        valid: TensorDataset | None,
+        *,
+        policy: Policy | None,
+        batch_size: int,
+        once: bool = False,
+    ) -> None:
+        net = self.net_
+        net.policy, net.batch_size, net.verbose = policy, batch_size, int(self.verbose)
+        net.lr_schedule = None if once else self.lr_schedule
+        net.anneal = 0.0 if once else self.anneal
+        net.max_visits = None if once else self.max_visits
+        for group in net.optimizer_.param_groups:
+            group["lr"] = group["initial_lr"] = self.lr
+        epochs = 1 if once else self.max_epochs
+        try:
+            net.partial_fit(train, epochs=epochs, valid=valid)
+        finally:
+            self.history_ = [
+                {key: value for key, value in row.items() if key != "batches"}
+                for row in net.history.to_list()
+            ]
+            self.loss_curve_ = [row["train_loss"] for row in self.history_]
+            self.n_iter_ = len(self.history_)
+
+    def _dataset(self, rows: Rows, *, learn: bool) -> TensorDataset:
+        rows = rows.with_mean_weight_one()
+        tensors = [_as_tensor(rows.X), _as_tensor(self._targets(rows, learn=learn))]
+        if rows.weight is not None:
+            tensors.append(torch.as_tensor(rows.weight, dtype=PRECISIONS[self.precision][1]))
+        return TensorDataset(*tensors)
+
+    def _outputs(self, X: Any) -> Tensor:
+        """Return the module's outputs for X, on the CPU."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=PRECISIONS[self.precision][0], order="C", reset=False)
+        return self.net_.forward(TensorDataset(_as_tensor(X), torch.empty(len(X))))
+
+
+def _as_tensor(array: np.ndarray) -> Tensor:
+    """Return a tensor on the same memory; torch wants it to be writeable, which it need not be."""
+    return torch.from_numpy(array if array.flags.writeable else array.copy())

@@ -1,0 +1,69 @@
+"""Rows, targets and weights on their way into a fit; numpy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Training rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Features.
+    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Class numbers (int64) or targets.
+    weight : ndarray of shape (n_samples,) or None
+        Sample weights; None means 1.
+    """
+
+    X: NDArray
+    y: NDArray
+    weight: NDArray | None
+
+    def __len__(self) -> int:
+        return self.X.shape[0]
+
+    def take(self, index: NDArray) -> Rows:
+        """Return the rows of these numbers."""
+        weight = None if self.weight is None else self.weight[index]
+        return Rows(self.X[index], self.y[index], weight)
+
+    def without_weightless(self) -> Rows:
+        """Return the rows of weight above 0: the others are not there."""
+        if self.weight is None or np.all(self.weight > 0):
+            return self
+        return self.take(np.flatnonzero(self.weight))
+
+    def merged(self) -> Rows:
+        """Return each distinct row once, in lexical order, weighted by how often it was there.
+
+        To an epoch of one batch the two are the same sum; written this way it is also the same to
+        the last bit, whether a row is given twice or with a weight of 2.
+        """
+        joined = np.column_stack([self.X, self.y])
+        _, first, group = np.unique(joined, axis=0, return_index=True, return_inverse=True)
+        weight = np.bincount(group.ravel(), weights=self.weight)
+        return replace(self.take(first), weight=weight)
+
+    def with_mean_weight_one(self) -> Rows:
+        """Return the rows with weights that average 1, or none where all are equal."""
+        if self.weight is None or np.all(self.weight == self.weight[0]):
+            return replace(self, weight=None)
+        return replace(self, weight=self.weight * (len(self) / self.weight.sum()))
+
+    def split(self, fraction: float, stratify: bool, seed: int) -> tuple[Rows, Rows]:
+        """Return rows to train on and a share of rows to validate on."""
+        train, valid = train_test_split(
+            np.arange(len(self)),
+            test_size=fraction,
+            random_state=seed,
+            stratify=self.y if stratify else None,
+        )
+        return self.take(train), self.take(valid)

@@ -1,0 +1,249 @@
+"""What targets are and what outputs mean: the classifier's half and the regressor's half."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
+from torch import nn
+
+from ..training import SquaredError
+from ._rows import Rows
+
+
+class ShrinkingClassifierMixin(ClassifierMixin):
+    """Classes as targets; softmax outputs with cross-entropy or sigmoid ones with squared error."""
+
+    _target_constraints: dict = {
+        "output_activation": [StrOptions({"auto", "softmax", "sigmoid"})],
+        "loss": [StrOptions({"auto", "cross_entropy", "squared_error"})],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+    _stratify = True
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+        """Visit each of these rows once, at the learning rate `lr`; no row is dropped.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Classes.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever occur; needed at the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples in the loss.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data are not valid, or `classes` is missing at the first call.
+        """
+        _check_partial_fit_first_call(self, classes)
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Classes.
+        """
+        best = self._outputs(X).argmax(1).numpy()
+        return self.classes_[best]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of ``classes_``. Sigmoid outputs are divided by their sum.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes)
+            Logarithms of the probabilities, in the order of ``classes_``.
+        """
+        outputs = self._outputs(X)
+        if self._output_activation() == "sigmoid":
+            outputs = torch.log(outputs.clamp_min(torch.finfo(outputs.dtype).tiny))
+        return torch.log_softmax(outputs, 1).numpy()
+
+    def _output_activation(self) -> str:
+        """Return the output activation; raise ValueError if the loss does not go with it."""
+        given, loss = self.output_activation, self.loss
+        implied = "sigmoid" if loss == "squared_error" else "softmax"
+        if given == "auto":
+            return implied
+        if loss != "auto" and given != implied:
+            raise ValueError(
+                "loss='cross_entropy' goes with output_activation='softmax' and "
+                "loss='squared_error' with output_activation='sigmoid', however: "
+                f"loss={self.loss!r} with output_activation={given!r}."
+            )
+        return given
+
+    def _criterion(self) -> type[nn.Module]:
+        return SquaredError if self._output_activation() == "sigmoid" else nn.CrossEntropyLoss
+
+    @property
+    def _n_outputs(self) -> int:
+        return len(self.classes_)
+
+    def _class_weight(self, y: Any) -> np.ndarray | None:
+        return None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
+
+    def _encode(self, y: Any, *, learn: bool) -> np.ndarray:
+        self._output_activation()
+        check_classification_targets(y)
+        y = column_or_1d(y, warn=True)
+        if learn:
+            self._learn_classes(y)
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"y must hold classes of {self.classes_.tolist()} only, however: {unknown.tolist()}."
+            )
+        return np.searchsorted(self.classes_, y).astype(np.int64)
+
+    def _learn_classes(self, y: np.ndarray) -> None:
+        classes = np.unique(y)
+        if len(classes) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs at least two classes in y, "
+                f"however: y has one class only, {classes.tolist()[0]!r}."
+            )
+        self.classes_ = classes
+
+    def _targets(self, rows: Rows, *, learn: bool) -> np.ndarray:
+        if self._output_activation() == "softmax":
+            return rows.y
+        return np.eye(len(self.classes_), dtype=rows.X.dtype)[rows.y]
+
+    def _n_outputs(self, rows: Rows) -> int:
+        return len(self.classes_)
+
+
+class ShrinkingRegressorMixin(RegressorMixin):
+    """Numbers as targets, one or several a row, with squared error."""
+
+    _target_constraints: dict = {
+        "output_activation": [StrOptions({"identity", "sigmoid"})],
+        "loss": [StrOptions({"auto", "squared_error"})],
+    }
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Visit each of these rows once, at the learning rate `lr`; no row is dropped.
+
+        The first call decides how targets are scaled.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples in the loss.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data are not valid.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the targets of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, in the shape that `fit` was given and in the dtype of `precision`.
+        """
+        y = self._outputs(X).numpy()
+        if self._target_scaler is not None:
+            unscaled = self._target_scaler.inverse_transform(y.astype(np.float64))
+            y = unscaled.astype(y.dtype)
+        return y.ravel() if self._one_target else y
+
+    def _output_activation(self) -> str:
+        return self.output_activation
+
+    def _criterion(self) -> type[nn.Module]:
+        return SquaredError
+
+    def _encode(self, y: Any, *, learn: bool) -> np.ndarray:
+        y = np.asarray(y, dtype=np.float64)
+        if self.output_activation == "sigmoid" and (y.min() < 0 or y.max() > 1):
+            raise ValueError(
+                "output_activation='sigmoid' needs targets in [0, 1], "
+                f"however: y is in [{y.min():g}, {y.max():g}]."
+            )
+        self._one_target = y.ndim == 1
+        return y.reshape(len(y), -1)
+
+    def _targets(self, rows: Rows, *, learn: bool) -> np.ndarray:
+        """Return targets of mean 0 and standard deviation 1, unless the outputs are sigmoid.
+
+        A net starts with outputs about 0 and learns at a rate that is meant for errors about 1.
+        """
+        if learn:
+            self._target_scaler = None
+            if self.output_activation == "identity":
+                self._target_scaler = StandardScaler().fit(rows.y, sample_weight=rows.weight)
+        y = rows.y if self._target_scaler is None else self._target_scaler.transform(rows.y)
+        return y.astype(rows.X.dtype)
+
+    def _n_outputs(self, rows: Rows) -> int:
+        return rows.y.shape[1]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -156,7 +156,13 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool, learn: bool) -> Rows:
         dtype = PRECISIONS[self.precision][0]
         X, y = validate_data(
-            self, X, y, dtype=dtype, order="C", multi_output=True, reset=reset,
+            self,
+            X,
+            y,
+            dtype=dtype,
+            order="C",
+            multi_output=True,
+            reset=reset,
             y_numeric=is_regressor(self),
         )
         weight = None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import LabelEncoder, StandardScaler
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
@@ -121,10 +121,6 @@ class ShrinkingClassifierMixin(ClassifierMixin):
     def _criterion(self) -> type[nn.Module]:
         return SquaredError if self._output_activation() == "sigmoid" else nn.CrossEntropyLoss
 
-    @property
-    def _n_outputs(self) -> int:
-        return len(self.classes_)
-
     def _class_weight(self, y: Any) -> np.ndarray | None:
         return None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
 
@@ -132,23 +128,11 @@ class ShrinkingClassifierMixin(ClassifierMixin):
         self._output_activation()
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
+        encoder = LabelEncoder()
         if learn:
-            self._learn_classes(y)
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"y must hold classes of {self.classes_.tolist()} only, however: {unknown.tolist()}."
-            )
-        return np.searchsorted(self.classes_, y).astype(np.int64)
-
-    def _learn_classes(self, y: np.ndarray) -> None:
-        classes = np.unique(y)
-        if len(classes) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs at least two classes in y, "
-                f"however: y has one class only, {classes.tolist()[0]!r}."
-            )
-        self.classes_ = classes
+            self.classes_ = _at_least_two(encoder.fit(y).classes_)
+        encoder.classes_ = self.classes_
+        return encoder.transform(y)
 
     def _targets(self, rows: Rows, *, learn: bool) -> np.ndarray:
         if self._output_activation() == "softmax":
@@ -157,6 +141,15 @@ class ShrinkingClassifierMixin(ClassifierMixin):
 
     def _n_outputs(self, rows: Rows) -> int:
         return len(self.classes_)
+
+
+def _at_least_two(classes: np.ndarray) -> np.ndarray:
+    if len(classes) < 2:
+        raise ValueError(
+            "A classifier needs at least two classes in y, "
+            f"however: y has one class only, {classes.tolist()[0]!r}."
+        )
+    return classes
 
 
 class ShrinkingRegressorMixin(RegressorMixin):
@@ -204,13 +197,16 @@ class ShrinkingRegressorMixin(RegressorMixin):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Targets, in the shape that `fit` was given and in the dtype of `precision`.
+            Targets, in the shape that `fit` was given; in the dtype of `precision` if it is one a
+            row, else float64.
         """
-        y = self._outputs(X).numpy()
+        y = outputs = self._outputs(X).numpy()
         if self._target_scaler is not None:
-            unscaled = self._target_scaler.inverse_transform(y.astype(np.float64))
-            y = unscaled.astype(y.dtype)
-        return y.ravel() if self._one_target else y
+            y = self._target_scaler.inverse_transform(y.astype(np.float64))
+        # Several targets come as float64 because scikit-learn's contract for them says so; one
+        # comes in the precision that it was computed in, whose digits alone do not depend on which
+        # other rows are predicted with it.
+        return y.ravel().astype(outputs.dtype) if self._one_target else y.astype(np.float64)
 
     def _output_activation(self) -> str:
         return self.output_activation

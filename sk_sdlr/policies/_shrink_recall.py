@@ -165,7 +165,7 @@ def _check_share(name: str, value: object, also: str = "") -> None:
     allowed = f"{name} must be {also}a number in [0, 1)"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{allowed}, however: {name}={value!r}.")
-    if not 0 <= value < 1:
+    if not 0 <= float(value) < 1:
         raise ValueError(f"{allowed}, however: {name}={value!r}.")
 
 
@@ -173,6 +173,6 @@ def _check_stop_threshold(t: object) -> None:
     allowed = "t must be a count of rows (int, at least 1) or a share of them (float, in (0, 1])"
     if isinstance(t, bool) or not isinstance(t, Real):
         raise TypeError(f"{allowed}, however: t={t!r}.")
-    in_range = t >= 1 if isinstance(t, Integral) else 0 < t <= 1
+    in_range = int(t) >= 1 if isinstance(t, Integral) else 0 < float(t) <= 1
     if not in_range:
         raise ValueError(f"{allowed}, however: t={t!r}.")

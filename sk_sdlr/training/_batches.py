@@ -44,8 +44,6 @@ def batches(
         yield from zip(*(part.split(batch_size) for part in gathered), strict=True)
 
 
-def sequential_batches(
-    tensors: Sequence[Tensor], batch_size: int
-) -> Iterator[tuple[Tensor, ...]]:
+def sequential_batches(tensors: Sequence[Tensor], batch_size: int) -> Iterator[tuple[Tensor, ...]]:
     """Yield all rows in order, as views: what prediction and validation need."""
     yield from zip(*(tensor.split(batch_size) for tensor in tensors), strict=True)

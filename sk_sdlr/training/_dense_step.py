@@ -16,6 +16,8 @@ optimiser finds the gradients in ``parameter.grad`` and makes its own step.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
@@ -87,7 +89,7 @@ class DenseStep:
         self.activation = _ACTIVATIONS[module.activation]
         self.sigmoid_outputs = module.output_activation == "sigmoid"
         self.classes = isinstance(criterion, nn.CrossEntropyLoss)
-        self.linears = list(module.linears)
+        self.linears: list[Any] = list(module.linears)
         # Detached views: writing to them is outside autograd at no cost a call.
         self.weights = [linear.weight.detach() for linear in self.linears]
         self.biases = [linear.bias.detach() for linear in self.linears]

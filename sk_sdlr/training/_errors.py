@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -69,7 +70,7 @@ def per_sample_error(criterion: nn.Module) -> Callable[[Tensor, Tensor], Tensor]
             "criterion must have a `reduction` attribute that can be set to 'none', "
             f"however: {type(criterion).__name__} has none."
         )
-    unreduced = copy(criterion)
+    unreduced: Any = copy(criterion)
     unreduced.reduction = "none"
 
     def errors(output: Tensor, target: Tensor) -> Tensor:

@@ -164,9 +164,7 @@ class ActiveSetNet(NeuralNet):
         valid = split if valid is None else valid
         data = tensors_of(train, self.device)
         held_out = None if valid is None else tensors_of(valid, self.device)
-        budget = Budget(
-            data[0].shape[0], epochs or self.max_epochs, self.max_visits, self.anneal
-        )
+        budget = Budget(data[0].shape[0], epochs or self.max_epochs, self.max_visits, self.anneal)
         # Each call goes on with new random numbers, so that partial fits differ.
         seed = check_random_state(self.random_state).randint(2**31 - 1) + len(self.history)
         datasets = {"dataset_train": train, "dataset_valid": valid}
@@ -200,7 +198,7 @@ class ActiveSetNet(NeuralNet):
             try:
                 errors = self._train_epoch(step, data, active, budget, generator, last_error)
                 self._check_finite(errors, rate.current, good)
-                record = {"n_active": active.index.shape[0], "threshold": None}
+                record: dict[str, Any] = {"n_active": active.index.shape[0], "threshold": None}
                 record["train_loss"] = float(errors.error.mean())
                 if held_out is not None:
                     record["valid_loss"] = self._validate(held_out)
@@ -228,7 +226,8 @@ class ActiveSetNet(NeuralNet):
         """Visit the active rows once, in random order; return their errors."""
         if not self.module_.training:
             self.module_.train()
-        X, y, sample_weight = (*data, None)[:3]
+        X, y = data[:2]
+        sample_weight = data[2] if len(data) == 3 else None
         n_active = active.index.shape[0]
         order = torch.randperm(n_active, generator=generator)[: budget.affordable(n_active)]
         rows = active.index.index_select(0, order.to(active.index.device))

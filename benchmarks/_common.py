@@ -1,0 +1,90 @@
+"""What the benchmarks share: data, records with their circumstances, medians."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import torch
+from sklearn.preprocessing import StandardScaler
+
+from sk_sdlr.datasets import load_higgs, load_mnist
+
+PACKAGES = ("sk_sdlr", "torch", "scikit-learn", "skorch", "numpy")
+HIGGS_TRAIN = 50_000
+
+
+def save(name: str, results: dict, out: str | None) -> Path:
+    """Write the results as JSON, with what they were measured on."""
+    circumstances = {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in PACKAGES},
+    }
+    path = Path(out or Path(__file__).parent / "results" / f"{name}.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"circumstances": circumstances, **results}, indent=1) + "\n")
+    print(f"written: {path}")
+    return path
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Return how long the call takes."""
+    began = perf_counter()
+    action()
+    return perf_counter() - began
+
+
+def medians(runs: list[dict[str, float]]) -> dict[str, float]:
+    """Return the median of each column of several runs."""
+    return {key: median(run[key] for run in runs) for key in runs[0]}
+
+
+def higgs(features: str = "high") -> tuple[np.ndarray, ...]:
+    """Return X, y of 50,000 rows and X, y of the rest, scaled; generated ones without the data."""
+    try:
+        X, y = load_higgs(features, return_X_y=True)
+    except FileNotFoundError:
+        print("HIGGS is not there; generated rows of the same shape take its place.")
+        X, y = _noise(64_000, 7 if features == "high" else 28, 2)
+    scaler = StandardScaler().fit(X[:HIGGS_TRAIN])
+    X = scaler.transform(X)
+    return X[:HIGGS_TRAIN], y[:HIGGS_TRAIN], X[HIGGS_TRAIN:], y[HIGGS_TRAIN:]
+
+
+def mnist() -> tuple[np.ndarray, ...]:
+    """Return X, y of 60,000 rows and X, y of 10,000; generated ones without the data."""
+    try:
+        return (
+            *load_mnist("train", return_X_y=True, download=False),
+            *load_mnist("test", return_X_y=True, download=False),
+        )
+    except FileNotFoundError:
+        print("MNIST is not there; generated rows of the same shape take its place.")
+        X, y = _noise(70_000, 784, 10)
+        return X[:60_000], y[:60_000], X[60_000:], y[60_000:]
+
+
+def _noise(n_samples: int, n_features: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    X = rng.random((n_samples, n_features), dtype=np.float32)
+    scores = X @ rng.normal(size=(n_features, n_classes))
+    return X, scores.argmax(1)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()

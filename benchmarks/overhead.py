@@ -165,7 +165,10 @@ def microseconds_a_batch(name: str, n_batches: int = 500) -> dict[str, float]:
         "bare_torch": bare(),
     }
     repeats = [
-        {key: seconds(lambda s=step: [s() for _ in range(n_batches)]) for key, step in steps.items()}
+        {
+            key: seconds(lambda s=step: [s() for _ in range(n_batches)])
+            for key, step in steps.items()
+        }
         for _ in range(4)
     ]
     result = {key: 1e6 * value / n_batches for key, value in medians(repeats[1:]).items()}

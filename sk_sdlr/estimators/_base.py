@@ -83,6 +83,9 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     def _criterion(self) -> type[nn.Module]:
         """Return the loss."""
 
+    def _check_parameters(self) -> None:
+        """Raise ValueError if parameters are out of range that no constraint can tell."""
+
     def _class_weight(self, y: Any) -> np.ndarray | None:
         """Return the weight of each sample by its class, if any."""
         return None
@@ -114,6 +117,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             If the loss or the weights become NaN or infinite; ``net_`` then holds the weights from
             before the epoch in which they did.
         """
+        self._check_parameters()
         device, policy = resolve_device(self.device), self._policy()
         again = self.warm_start and hasattr(self, "net_")
         rows = self._check_rows(X, y, sample_weight, reset=not again, learn=not again)
@@ -133,6 +137,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> BaseShrinkingEstimator:
         """Visit each row once, at the learning rate `lr`."""
+        self._check_parameters()
         device, first = resolve_device(self.device), not hasattr(self, "net_")
         rows = self._check_rows(X, y, sample_weight, reset=first, learn=False)
         train = self._dataset(rows, learn=first)

@@ -125,7 +125,6 @@ class ShrinkingClassifierMixin(ClassifierMixin):
         return None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
 
     def _encode(self, y: Any, *, learn: bool) -> np.ndarray:
-        self._output_activation()
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
         encoder = LabelEncoder()

@@ -43,8 +43,10 @@ class ActiveSetNet(NeuralNet):
 
     Parameters
     ----------
-    module, criterion, **kwargs
-        As in :class:`skorch.NeuralNet`. There is no validation split by default.
+    module : nn.Module class or instance
+        The net; its parameters are given as ``module__<name>``.
+    criterion : nn.Module class, default=nn.CrossEntropyLoss
+        The loss; see :func:`per_sample_error`.
     policy : Policy or None, default=None
         Chooses the rows of each epoch; None visits all rows.
     step : {"auto", "dense", "autograd"}, default="auto"
@@ -60,6 +62,10 @@ class ActiveSetNet(NeuralNet):
         Torch threads while training on the CPU; None: by the size of a step.
     random_state : int, RandomState or None, default=None
         The only source of randomness; torch's global state is left as it was.
+    train_split : callable or None, default=None
+        Makes a validation set of the training data, as in skorch.
+    **kwargs : dict
+        Everything else that :class:`skorch.NeuralNet` takes.
 
     Notes
     -----

@@ -29,12 +29,9 @@ class Budget:
         Row visits, in units of `n_samples`.
     anneal : float, default=0.0
         The last share of the run that is trained on all rows, in [0, 1].
-
-    Attributes
-    ----------
-    epoch : int
+    epoch : int, default=0
         Epochs done.
-    visits : int
+    visits : int, default=0
         Rows visited.
 
     Examples

@@ -1,0 +1,86 @@
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD
+
+from sk_sdlr.training import AutogradStep, SquaredError
+from sk_sdlr.training._isolation import seeded
+
+N_SAMPLES = 5
+LR = 0.1
+
+with seeded(0):
+    X, REAL, CLASSES = torch.randn(N_SAMPLES, 3), torch.randn(N_SAMPLES, 2), torch.arange(5) % 2
+    NET = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+
+LOSSES = [
+    (nn.CrossEntropyLoss(), CLASSES, nn.CrossEntropyLoss(reduction="none")),
+    (nn.MSELoss(), REAL, lambda output, y: (output - y).square().mean(1)),
+    (SquaredError(), REAL, lambda output, y: (output - y).square().sum(1) / 2),
+]
+
+
+@pytest.fixture
+def net():
+    return deepcopy(NET)
+
+
+def gradient_step(net, errors, weight):
+    """The step written out, without an optimiser."""
+    loss = (weight * errors).sum() / N_SAMPLES
+    for parameter, grad in zip(
+        net.parameters(), torch.autograd.grad(loss, net.parameters()), strict=True
+    ):
+        parameter.data -= LR * grad
+
+
+def assert_same_parameters(a, b):
+    torch.testing.assert_close(dict(a.named_parameters()), dict(b.named_parameters()))
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([0.0, 1.0, 2.0, 0.5, 3.0])])
+@pytest.mark.parametrize(("criterion", "y", "errors_of"), LOSSES)
+def test_two_steps_are_two_gradient_steps_on_the_weighted_mean(
+    net, criterion, y, errors_of, weight
+):
+    by_hand = deepcopy(net)
+    step = AutogradStep(net, criterion, SGD(net.parameters(), lr=LR))
+    for _ in range(2):
+        error = torch.full((N_SAMPLES,), torch.nan)
+        output = step(X, y, weight, error)
+        expected = by_hand(X)
+        errors = errors_of(expected, y)
+        gradient_step(by_hand, errors, torch.ones(N_SAMPLES) if weight is None else weight)
+        torch.testing.assert_close(output, expected.detach())
+        # Without the weights: a row must not look easy because it counts for little.
+        torch.testing.assert_close(error, errors.detach())
+    assert_same_parameters(net, by_hand)
+
+
+def test_output_holds_no_graph(net):
+    step = AutogradStep(net, nn.CrossEntropyLoss(), SGD(net.parameters(), lr=LR))
+    assert not step(X, CLASSES, None, torch.empty(N_SAMPLES)).requires_grad
+
+
+def test_whoever_asks_gets_the_gradients_before_the_update(net):
+    seen = []
+
+    def on_grad(x, y):
+        seen.append((x, y))
+        for parameter in net.parameters():
+            assert parameter.grad.abs().sum() > 0
+            parameter.grad.zero_()
+
+    step = AutogradStep(net, nn.CrossEntropyLoss(), SGD(net.parameters(), lr=LR), on_grad)
+    step(X, CLASSES, None, torch.empty(N_SAMPLES))
+    assert len(seen) == 1
+    assert seen[0][0] is X
+    assert seen[0][1] is CLASSES
+    assert_same_parameters(net, NET)
+
+
+def test_a_criterion_without_reduction_is_refused(net):
+    with pytest.raises(TypeError, match="`reduction`"):
+        AutogradStep(net, nn.Identity(), SGD(net.parameters(), lr=LR))

@@ -38,10 +38,10 @@ def save(name: str, results: dict, out: str | None) -> Path:
     return path
 
 
-def seconds(action: Callable[[], object]) -> float:
+def seconds(action: Callable[..., object], *arguments: object) -> float:
     """Return how long the call takes."""
     began = perf_counter()
-    action()
+    action(*arguments)
     return perf_counter() - began
 
 

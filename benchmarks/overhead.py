@@ -101,10 +101,10 @@ def compare(name: str, repeats: int) -> dict:
         plain, shrinking = ours(setting, 0.0), ours(setting, 0.2)
         skorch_net = stock_skorch(setting, X.shape[1], n_classes)
         run = {
-            "plain": seconds(lambda: plain.fit(X, y)),
-            "shrinking": seconds(lambda: shrinking.fit(X, y)),
-            "mlp_classifier": seconds(lambda: sklearn_mlp(setting).fit(X, y)),
-            "stock_skorch": seconds(lambda: skorch_net.fit(X, y.astype(np.int64))),
+            "plain": seconds(plain.fit, X, y),
+            "shrinking": seconds(shrinking.fit, X, y),
+            "mlp_classifier": seconds(sklearn_mlp(setting).fit, X, y),
+            "stock_skorch": seconds(skorch_net.fit, X, y.astype(np.int64)),
         }
         runs.append(run | ratios(run, shrinking, plain))
         print(f"{name}, run {repeat + 1}: " + show(runs[-1]), flush=True)

@@ -33,7 +33,7 @@ class _BaseDNN(BaseShrinkingEstimator):
 
     def _hidden_sizes(self) -> tuple[int, ...]:
         sizes = self.hidden_layer_sizes
-        return (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+        return (int(sizes),) if isinstance(sizes, Integral) else tuple(sizes)
 
     def _module(self, rows: Rows) -> tuple[Any, dict[str, Any]]:
         return MLP, {

@@ -310,7 +310,7 @@ def test_same_seed_gives_the_same_bits(table, options):
     assert not same(make(1).fit(*table), make(2).fit(*table))
 
 
-def test_global_state_is_left_as_it_was(table):
+def test_global_state_is_left_as_it_was(table):  # numpy's legacy state is the global one
     before = np.random.get_state()[1].copy(), torch.get_rng_state(), torch.get_num_threads()
     ShrinkingDNNClassifier(random_state=0, max_epochs=2).fit(*table).predict(table[0])
     after = np.random.get_state()[1], torch.get_rng_state(), torch.get_num_threads()

@@ -83,3 +83,9 @@ def test_squared_error_is_half_the_squared_norm_of_each_residual():
 def test_squared_error_refuses_other_reductions():
     with pytest.raises(ValueError, match=r"reduction must be 'mean' or 'none', however: 'sum'"):
         SquaredError("sum")
+
+
+def test_squared_error_refuses_targets_of_another_shape():
+    # They would be broadcast: every output against every target.
+    with pytest.raises(ValueError, match="shape"):
+        SquaredError()(OUTPUT[:, :1], REAL[:, 0])

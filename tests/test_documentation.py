@@ -1,0 +1,54 @@
+"""The code in the README and in the docs runs, and so does the demo."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+ROOT = Path(__file__).parents[1]
+PYTHON_BLOCK = {
+    ".md": re.compile(r"```python\n(.*?)```", re.DOTALL),
+    ".rst": re.compile(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)"),
+}
+
+
+def blocks(path: Path) -> list[str]:
+    found = PYTHON_BLOCK[path.suffix].findall(path.read_text())
+    return (
+        [re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in found]
+        if (path.suffix == ".rst")
+        else found
+    )
+
+
+PAGES = [
+    page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.rst"))] if blocks(page)
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_code_blocks_of_a_page_run_one_after_the_other(page):
+    from sk_sdlr import ShrinkingDNNClassifier
+
+    X, X_test, y, y_test = train_test_split(*load_digits(return_X_y=True), random_state=0)
+    names = {"X": X, "y": y, "X_test": X_test, "y_test": y_test, "__name__": "page"}
+    names["net"] = ShrinkingDNNClassifier((8,), max_epochs=1).fit(X, y)
+    for block in blocks(page):
+        exec(compile(block, page.name, "exec"), names)
+
+
+def test_demo_runs_and_writes_its_picture(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    demo = runpy.run_path(str(ROOT / "examples" / "plot_demo.py"))
+    demo["EPOCHS"].update(digits=3, table=2)
+    demo["main"]()
+    plt.close("all")
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("digits", "table", "MLPClassifier", "stock skorch"))
+    assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")

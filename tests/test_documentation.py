@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import runpy
+import sys
+import types
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -33,14 +35,17 @@ PAGES = [
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_code_blocks_of_a_page_run_one_after_the_other(page):
+def test_code_blocks_of_a_page_run_one_after_the_other(page, monkeypatch):
     from sk_sdlr import ShrinkingDNNClassifier
 
     X, X_test, y, y_test = train_test_split(*load_digits(return_X_y=True), random_state=0)
-    names = {"X": X, "y": y, "X_test": X_test, "y_test": y_test, "__name__": "page"}
+    module = types.ModuleType("page")
+    monkeypatch.setitem(sys.modules, "page", module)  # where dataclasses look themselves up
+    names = vars(module)
+    names |= {"X": X, "y": y, "X_test": X_test, "y_test": y_test}
     names["net"] = ShrinkingDNNClassifier((8,), max_epochs=1).fit(X, y)
     for block in blocks(page):
-        exec(compile(block, page.name, "exec"), names)
+        exec(compile(block, page.name, "exec", dont_inherit=True), names)
 
 
 def test_demo_runs_and_writes_its_picture(tmp_path, monkeypatch, capsys):

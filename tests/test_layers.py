@@ -54,7 +54,8 @@ def test_every_folder_has_its_place_among_the_layers():
 
 
 @pytest.mark.parametrize(
-    "path", [pytest.param(p, id=str(p.relative_to(PACKAGE))) for p in PACKAGE.glob("*/**/*.py")]
+    "path",
+    [pytest.param(p, id=str(p.relative_to(PACKAGE))) for p in sorted(PACKAGE.glob("*/**/*.py"))],
 )
 def test_modules_import_only_what_their_layer_may(path):
     layer = path.relative_to(PACKAGE).parts[0]

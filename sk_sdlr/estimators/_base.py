@@ -186,7 +186,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         callbacks = list(self.callbacks or [])
         if self.early_stopping:
             callbacks.append(
-                EarlyStopping(
+                _EarlyStopping(
                     patience=self.n_iter_no_change,
                     threshold=self.tol,
                     threshold_mode="abs",
@@ -260,6 +260,14 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=PRECISIONS[self.precision][0], order="C", reset=False)
         return self.net_.forward(TensorDataset(_as_tensor(X), torch.empty(len(X))))
+
+
+class _EarlyStopping(EarlyStopping):
+    """Skorch's, for a run that may be interrupted before its first epoch is over."""
+
+    def on_train_end(self, net: ActiveSetNet, **kwargs: Any) -> None:
+        if net.history:
+            super().on_train_end(net, **kwargs)
 
 
 def _as_tensor(array: np.ndarray) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor, nn
@@ -69,8 +70,9 @@ class MLP(nn.Module):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
+        _check_sizes(n_inputs, n_outputs, hidden_layer_sizes)
+        _check_options(activation, output_activation, dropout, batch_norm)
         sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
-        _check(sizes, activation, output_activation, dropout)
         self.activation = activation
         self.output_activation = output_activation
         self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
@@ -114,19 +116,30 @@ def _after_linear(size: int, activation: str, dropout: float, batch_norm: bool) 
     return nn.Sequential(*block)
 
 
-def _check(sizes: Sequence[int], activation: str, output_activation: str, dropout: float) -> None:
-    if min(sizes) < 1:
+def _check_sizes(n_inputs: object, n_outputs: object, hidden_layer_sizes: object) -> None:
+    for name, size in (("n_inputs", n_inputs), ("n_outputs", n_outputs)):
+        if not _is_size(size):
+            raise ValueError(f"{name} must be a positive int, however: {name}={size!r}.")
+    if not isinstance(hidden_layer_sizes, Sequence) or not all(map(_is_size, hidden_layer_sizes)):
         raise ValueError(
-            f"n_inputs, hidden_layer_sizes and n_outputs must be positive, however: {sizes}."
+            "hidden_layer_sizes must be a sequence of positive ints, "
+            f"however: hidden_layer_sizes={hidden_layer_sizes!r}."
         )
-    if activation not in ACTIVATIONS:
-        raise ValueError(
-            f"activation must be one of {sorted(ACTIVATIONS)}, however: activation={activation!r}."
-        )
-    if output_activation not in OUTPUT_ACTIVATIONS:
-        raise ValueError(
-            f"output_activation must be one of {sorted(OUTPUT_ACTIVATIONS)}, "
-            f"however: output_activation={output_activation!r}."
-        )
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be in [0, 1), however: dropout={dropout!r}.")
+
+
+def _check_options(
+    activation: object, output_activation: object, dropout: object, batch_norm: object
+) -> None:
+    for name, value, allowed in (
+        ("activation", activation, tuple(ACTIVATIONS)),
+        ("output_activation", output_activation, OUTPUT_ACTIVATIONS),
+        ("batch_norm", batch_norm, (True, False)),
+    ):
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {allowed}, however: {name}={value!r}.")
+    if not isinstance(dropout, Real) or not 0 <= float(dropout) < 1:
+        raise ValueError(f"dropout must be a number in [0, 1), however: dropout={dropout!r}.")
+
+
+def _is_size(size: object) -> bool:
+    return isinstance(size, Integral) and int(size) > 0

@@ -17,6 +17,7 @@ subclass of :class:`ActiveSet`, never on itself.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import deepcopy
 from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any, Self
@@ -168,24 +169,29 @@ class Policy(ABC):
             If there is no parameter of that name, or a value is out of its range; nothing is
             changed then.
         """
-        own = self.get_params(deep=False)
+        changed = self.get_params(deep=False)
         nested: dict[str, dict[str, Any]] = {}
-        changed = dict(own)
         for key, value in params.items():
             name, _, rest = key.partition("__")
-            if name not in own:
-                raise ValueError(
-                    f"{type(self).__name__} has no parameter {name!r}; it has {sorted(own)}."
-                )
+            if name not in changed:
+                raise self._unknown(name)
             if rest:
                 nested.setdefault(name, {})[rest] = value
             else:
                 changed[name] = value
+        for name, inner in nested.items():
+            if not isinstance(changed[name], Policy):
+                raise self._unknown(f"{name}__{next(iter(inner))}")
+            deepcopy(changed[name]).set_params(**inner)  # raises before anything is changed
         type(self)(**changed)
         vars(self).update(changed)
         for name, inner in nested.items():
-            getattr(self, name).set_params(**inner)
+            changed[name].set_params(**inner)
         return self
+
+    def _unknown(self, name: str) -> ValueError:
+        own = sorted(self.get_params(deep=False))
+        return ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {own}.")
 
 
 def check_finite(errors: Tensor) -> None:

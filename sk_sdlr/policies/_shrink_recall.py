@@ -30,8 +30,9 @@ class ShrinkRecall(Policy):
         (0, 1]).
     alpha : float or None, default=0.5
         Weight of the past in the exponential smoothing of the batches' thresholds, in [0, 1)
-        (Eq. 9). None: the exact `s`-quantile of the whole epoch, ``int(s * n_active)`` rows,
-        among equal errors the lower row numbers.
+        (Eq. 9). The share that leaves is then `s` only nearly: ``int(s * batch_size)`` rows a
+        batch before the smoothing, more or less after it. None: the exact `s`-quantile of the
+        whole epoch, ``int(s * n_active)`` rows, among equal errors the lower row numbers.
     recall : bool, default=True
         Whether all rows come back (sDLr) or not (sDL).
 
@@ -85,7 +86,6 @@ class ShrinkRecall(Policy):
 
     def update(self, active: ActiveSet, epoch: EpochErrors, *, generator: Generator) -> ActiveSet:
         """Return the rows of the next epoch; see :meth:`Policy.update`."""
-        check_finite(epoch.error)
         n_active, n_samples = active.index.shape[0], epoch.n_samples
         limit = self.t if isinstance(self.t, Integral) else self.t * n_samples
         if n_active >= limit and int(self.s * n_active) > 0:
@@ -99,15 +99,17 @@ class ShrinkRecall(Policy):
     def _shrink(self, active: ActiveSet, epoch: EpochErrors) -> ActiveSet:
         if self.alpha is None:
             return drop_lowest(active, epoch, int(self.s * active.index.shape[0]))
+        check_finite(epoch.error)
         thresholds = smooth(batch_thresholds(epoch, self.s), self.alpha)
         block = _block_size(epoch.batch_size, self.s)
         per_row = thresholds.repeat_interleave(block)[: epoch.error.shape[0]]
-        return keep_rows(epoch, epoch.error >= per_row, float(thresholds.mean()))
+        return keep_rows(active, epoch, epoch.error >= per_row, float(thresholds.mean()))
 
 
 def drop_lowest(active: ActiveSet, epoch: EpochErrors, n_dropped: int) -> ActiveSet:
     """Drop the `n_dropped` >= 1 rows of lowest error (line 10 of Algorithms 2 and 3)."""
     error = epoch.last_error.index_select(0, active.index)
+    check_finite(error)
     highest_dropped = order_statistic(error, n_dropped - 1)
     keep = error > highest_dropped
     n_kept = error.shape[0] - n_dropped
@@ -119,10 +121,12 @@ def drop_lowest(active: ActiveSet, epoch: EpochErrors, n_dropped: int) -> Active
     return ActiveSet(kept, threshold=float(highest_dropped))
 
 
-def keep_rows(epoch: EpochErrors, keep: Tensor, threshold: float) -> ActiveSet:
-    """Return the visited rows for which `keep` (in visiting order) is true, sorted."""
+def keep_rows(active: ActiveSet, epoch: EpochErrors, keep: Tensor, threshold: float) -> ActiveSet:
+    """Return the active rows, sorted, less those visited for which `keep` is false."""
     # One pass over a mask sorts them in O(n).
     mask = torch.zeros(epoch.n_samples, dtype=torch.bool, device=keep.device)
+    if keep.shape[0] < active.index.shape[0]:  # the epoch was cut short
+        mask[active.index] = True
     mask.index_copy_(0, epoch.index, keep)
     return ActiveSet(rows_where(mask), threshold=threshold)
 
@@ -154,11 +158,13 @@ def smooth(thresholds: Tensor, alpha: float) -> Tensor:
     while reach < smoothed.shape[0] and decay > 1e-20:
         smoothed[reach:] = smoothed[reach:] + decay * smoothed[:-reach]
         reach, decay = 2 * reach, decay * decay
-    return smoothed.to(thresholds.dtype)
+    # A mean lies between what it is a mean of; rounding must not drop rows of equal error.
+    return smoothed.to(thresholds.dtype).clamp(thresholds.min(), thresholds.max())
 
 
 def _block_size(batch_size: int, s: float) -> int:
-    return batch_size * ceil(1 / (s * batch_size)) if s * batch_size < 1 else batch_size
+    size = batch_size * ceil(1 / (s * batch_size))
+    return size if int(s * size) else size + batch_size  # if rounded to just under one row
 
 
 def _check_share(name: str, value: object, also: str = "") -> None:

@@ -278,16 +278,18 @@ def seed_of(net):
     return net.net_.random_state
 
 
-def test_interrupted_fit_warns_and_is_usable(table):
+@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_interrupted_fit_warns_and_is_usable(table, epoch, early_stopping):
     class Interrupt(Callback):
         def on_batch_begin(self, net, **kwargs):
-            if len(net.history) == 3:
+            if len(net.history) == epoch:
                 raise KeyboardInterrupt
 
-    net = ShrinkingDNNClassifier(**PLAIN, callbacks=[Interrupt()])
-    with pytest.warns(UserWarning, match="interrupted after 2 complete epochs"):
+    net = ShrinkingDNNClassifier(**PLAIN, callbacks=[Interrupt()], early_stopping=early_stopping)
+    with pytest.warns(UserWarning, match=f"interrupted after {epoch - 1} complete epochs"):
         net.fit(*table)
-    assert net.n_iter_ == 2
+    assert net.n_iter_ == epoch - 1
     assert net.predict(table[0]).shape == (600,)
 
 

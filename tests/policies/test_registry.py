@@ -128,7 +128,7 @@ def test_the_same_arguments_give_the_same_answer_and_stay_as_they_are(
 def test_global_random_state_is_neither_read_nor_changed(policy, visit):
     active = policy.start(50)
     errors = visit(active, torch.rand(50, generator=Generator().manual_seed(0)))
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
+    numpy_state, python_state = np.random.get_state(), random.getstate()
     answers = []
     with torch.random.fork_rng(devices=[]):
         for seed in (0, 1):
@@ -137,7 +137,7 @@ def test_global_random_state_is_neither_read_nor_changed(policy, visit):
             answers.append(policy.update(active, errors, generator=Generator().manual_seed(0)))
             assert torch.equal(torch.get_rng_state(), torch_state)
     assert_same(*answers)
-    assert str(np.random.get_state()) == str(numpy_state)  # noqa: NPY002
+    assert str(np.random.get_state()) == str(numpy_state)
     assert random.getstate() == python_state
 
 

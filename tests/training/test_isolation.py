@@ -53,10 +53,8 @@ def test_seeded_restores_the_random_state_of_the_gpu():
 @pytest.fixture
 def n_threads():
     """More threads than one, whatever the process was started with."""
-    before = torch.get_num_threads()
     torch.set_num_threads(3)
-    yield 3
-    torch.set_num_threads(before)
+    return 3
 
 
 def test_threads_are_restored(n_threads):

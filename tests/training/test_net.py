@@ -313,7 +313,7 @@ def test_float64_stays_float64():
 def test_the_same_random_state_gives_the_same_bits_and_another_one_others(module):
     def fit(random_state, global_seed):
         torch.manual_seed(global_seed)
-        np.random.seed(global_seed)  # noqa: NPY002
+        np.random.seed(global_seed)
         policy = ShrinkRecall(alpha=None)
         return make_net(policy=policy, random_state=random_state, **module).fit(X, Y)
 
@@ -337,7 +337,7 @@ def test_global_state_is_left_as_it_was():
     def state():
         return (
             torch.get_rng_state().tolist(),
-            str(np.random.get_state()),  # noqa: NPY002
+            str(np.random.get_state()),
             random.getstate(),
             torch.get_num_threads(),
             torch.get_default_dtype(),
@@ -577,9 +577,9 @@ def test_gradients_can_be_looked_at_and_changed():
 def test_gradient_norm_clipping_bounds_the_steps():
     def moved(callbacks):
         net = make_net(callbacks=callbacks, max_epochs=1).initialize()
-        before = nn.utils.parameters_to_vector(net.module_.parameters()).clone()
+        before = weights(net)
         net.partial_fit(X, Y)
-        return float((nn.utils.parameters_to_vector(net.module_.parameters()) - before).norm())
+        return math.hypot(*((a - before[name]).norm() for name, a in weights(net).items()))
 
     bound = 7 * 0.1 * 1e-3  # batches, learning rate, norm
     assert 0 < moved([GradientNormClipping(1e-3)]) <= bound * (1 + 1e-4)
@@ -730,12 +730,6 @@ def test_an_interrupted_fit_gives_back_threads_and_random_state():
         make_net(Interrupted, module__at=3, n_threads=threads + 1).fit(X, Y)
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_an_interrupt_in_the_first_epoch_does_not_upset_early_stopping():
-    stopping = EarlyStopping("train_loss", load_best=True)
-    with pytest.warns(UserWarning, match="interrupted after 0 complete epochs"):
-        make_net(Interrupted, module__at=3, callbacks=[stopping]).fit(X, Y)
 
 
 @pytest.mark.parametrize("hook", ["on_epoch_begin", "on_epoch_end"])

@@ -1,0 +1,14 @@
+import numpy as np
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def global_state():
+    """Start every test from the same random numbers; leave seeds and threads as they were."""
+    n_threads, numpy_state = torch.get_num_threads(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+    np.random.set_state(numpy_state)
+    torch.set_num_threads(n_threads)

@@ -44,7 +44,7 @@ X, Y = make_data()
 TENSORS = torch.from_numpy(X), torch.from_numpy(Y)
 
 
-def make_net(module=MLP, **params):
+def make_net(module=MLP, cls=ActiveSetNet, **params):
     sizes = {"n_inputs": N_FEATURES, "n_outputs": N_CLASSES, "hidden_layer_sizes": (4,)}
     defaults = {
         "criterion": nn.CrossEntropyLoss,
@@ -56,7 +56,7 @@ def make_net(module=MLP, **params):
     }
     if module is MLP:
         defaults |= {f"module__{name}": value for name, value in sizes.items()}
-    return ActiveSetNet(module, **defaults | params)
+    return cls(module, **defaults | params)
 
 
 def weights(net):
@@ -323,6 +323,14 @@ def test_the_same_random_state_gives_the_same_bits_and_another_one_others(module
     assert not torch.equal(net.module_.linears[0].weight, other.module_.linears[0].weight)
 
 
+def test_the_order_of_the_rows_does_not_depend_on_what_else_is_drawn():
+    spies = [Spy(), Spy()]
+    for spy, dropout in zip(spies, (0.0, 0.5), strict=True):
+        make_net(policy=spy, module__dropout=dropout).fit(X, Y)
+    orders = [[errors.index.tolist() for _, errors in spy.told] for spy in spies]
+    assert orders[0] == orders[1]
+
+
 def test_a_second_partial_fit_visits_the_rows_in_another_order():
     spy = Spy()
     net = make_net(policy=spy, max_epochs=2).fit(X, Y)
@@ -498,9 +506,7 @@ class SeesGradients(Callback):
     ],
 )
 def test_batch_hooks_are_called_if_a_callback_overrides_one(callbacks, n_batch, n_grad):
-    params = make_net(callbacks=callbacks, max_epochs=2).get_params(deep=False)
-    extra = {k: v for k, v in params.items() if not k.startswith("_")}
-    net = Notified(**extra).fit(X, Y)
+    net = make_net(cls=Notified, callbacks=callbacks, max_epochs=2).fit(X, Y)
     counts = {name: net.names.count(name) for name in set(net.names)}
     assert counts.get("on_batch_begin", 0) == n_batch
     assert counts.get("on_batch_end", 0) == n_batch

@@ -236,7 +236,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         net.anneal = 0.0 if once else self.anneal
         net.max_visits = None if once else self.max_visits
         for group in net.optimizer_.param_groups:
-            group["lr"] = group["initial_lr"] = self.lr
+            group["lr"] = self.lr
         epochs = 1 if once else self.max_epochs
         try:
             net.partial_fit(train, epochs=epochs, valid=valid)

@@ -12,10 +12,10 @@ from torch import Tensor
 CHUNK_BYTES = 2**20
 
 
-def batches(
+def gathered(
     tensors: Sequence[Tensor], rows: Tensor, batch_size: int
 ) -> Iterator[tuple[Tensor, ...]]:
-    """Yield the given rows of all tensors, `batch_size` at a time.
+    """Yield the given rows of all tensors, some whole batches at a time.
 
     Parameters
     ----------
@@ -24,24 +24,22 @@ def batches(
     rows : Tensor of shape (n_rows,), int64
         Row numbers in the order in which they are to be visited.
     batch_size : int
-        Rows a batch; the last may be shorter.
+        Each part but the last has a multiple of so many rows.
 
     Yields
     ------
-    batch : tuple of Tensor
+    part : tuple of Tensor
         The rows of each tensor. They are views of a buffer that is filled anew: valid until the
-        next one is asked for.
+        next part is asked for.
     """
-    row_bytes = sum(t[:1].nbytes for t in tensors)
-    chunk = batch_size * max(1, CHUNK_BYTES // max(1, row_bytes * batch_size))
-    chunk = min(chunk, rows.shape[0])
-    buffers = [t.new_empty((chunk, *t.shape[1:])) for t in tensors]
-    for some in rows.split(chunk):
-        gathered = [
+    row_bytes = sum(tensor[:1].nbytes for tensor in tensors)
+    size = batch_size * max(1, CHUNK_BYTES // max(1, row_bytes * batch_size))
+    buffers = [t.new_empty((min(size, rows.shape[0]), *t.shape[1:])) for t in tensors]
+    for some in rows.split(size):
+        yield tuple(
             torch.index_select(tensor, 0, some, out=buffer[: some.shape[0]])
             for tensor, buffer in zip(tensors, buffers, strict=True)
-        ]
-        yield from zip(*(part.split(batch_size) for part in gathered), strict=True)
+        )
 
 
 def sequential_batches(tensors: Sequence[Tensor], batch_size: int) -> Iterator[tuple[Tensor, ...]]:

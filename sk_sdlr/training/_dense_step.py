@@ -1,17 +1,18 @@
-"""The step of a plain MLP in closed form: the same mathematics as autograd, a third of its calls.
+"""The step of a plain MLP in closed form: the mathematics of autograd in a fraction of its calls.
 
 A step of a small net is not bound by arithmetic but by the number of calls into torch. Here are
-as few as the mathematics needs, all into buffers that are made once. With weights W_l, biases
-b_l, activations a and inputs h_0 = x, for layers l = 1 .. L::
+as few as the mathematics needs, all into buffers that are made once. Samples are columns, each
+layer is one matrix A_l = [W_l | b_l], and a row of ones is appended to what goes into it. With
+activations a, h_0 = x and layers l = 1 .. L::
 
-    z_l = h_{l-1} W_l' + b_l        h_l = a(z_l)         forward
+    z_l = A_l [h_{l-1}; 1]          h_l = a(z_l)         forward
     d_L = dE/dz_L                                        softmax - onehot, or (o - y) o (1 - o)
-    d_{l-1} = (d_l W_l) * a'(z_{l-1})                    backward
-    dW_l = d_l' h_{l-1} / n         db_l = d_l' 1 / n    gradients
+    d_{l-1} = (W_l' d_l) * a'(z_{l-1})                   backward
+    dA_l = d_l [h_{l-1}; 1]' / n                         gradients
 
-For SGD without momentum the last line is the update itself, W_l <- (1 - lr decay) W_l - lr dW_l:
-one matrix product that writes into the weights, with no gradient ever stored. Any other
-optimiser finds the gradients in ``parameter.grad`` and makes its own step.
+For SGD without momentum the last line is the update itself, A_l <- (1 - lr decay) A_l - lr dA_l:
+one matrix product that writes into the weights, with no gradient ever stored. Any other optimiser
+makes its own step. Targets and errors are written and read once for many batches.
 """
 
 from __future__ import annotations
@@ -23,14 +24,19 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from ..modules import MLP
-from ..modules._activations import SCALED_TANH_GAIN, SCALED_TANH_SLOPE
+from ._dense_activations import DENSE_ACTIVATIONS, DenseActivation, aten
 from ._errors import SquaredError
+from ._stacked import StackedLayers
 
-aten = torch.ops.aten
+# So much of inputs, outputs and targets is held at once: they stay in the cache between the few
+# calls that write them and the batches that read them.
+PIECE_BYTES = 2**20
 
 
-def dense_step_applies(module: nn.Module, criterion: nn.Module, optimizer: Optimizer) -> bool:
-    """Return whether DenseStep does what AutogradStep would do for these three.
+def dense_step_applies(
+    module: nn.Module, criterion: nn.Module, optimizer: Optimizer, y: Tensor | None = None
+) -> bool:
+    """Return whether DenseStep does what AutogradStep would do for these.
 
     Parameters
     ----------
@@ -39,7 +45,9 @@ def dense_step_applies(module: nn.Module, criterion: nn.Module, optimizer: Optim
     criterion : nn.Module
         Must be SquaredError, or CrossEntropyLoss without options, on the output that goes with it.
     optimizer : torch.optim.Optimizer
-        Must be SGD, Adam or AdamW with one group of parameters.
+        Must be SGD, Adam or AdamW with one group of parameters, the module's, and no hooks.
+    y : Tensor of shape (n_samples,) or (n_samples, n_outputs), optional
+        Targets; must be class numbers for CrossEntropyLoss.
 
     Returns
     -------
@@ -49,12 +57,11 @@ def dense_step_applies(module: nn.Module, criterion: nn.Module, optimizer: Optim
     return (
         type(module) is MLP
         and module.is_plain
-        and all(p.requires_grad for p in module.parameters())
-        and not any(_has_hooks(part) for part in module.modules())
+        and all(map(_is_ordinary_linear, module.linears))
+        and not any(map(_has_hooks, module.modules()))
         and _loss_applies(module, criterion)
-        and type(optimizer) in (SGD, Adam, AdamW)
-        and len(optimizer.param_groups) == 1
-        and not optimizer.param_groups[0]["maximize"]
+        and _optimizer_applies(optimizer, list(module.parameters()))
+        and (y is None or _targets_apply(criterion, y))
     )
 
 
@@ -64,11 +71,11 @@ class DenseStep:
     Parameters
     ----------
     module : MLP
-        The net.
+        The net. Until :meth:`close` its parameters are views of the matrices that are trained.
     criterion : nn.Module
         The loss.
     optimizer : torch.optim.Optimizer
-        Holds the module's parameters. Its learning rate is read at each step.
+        Holds the module's parameters. Its settings are read at each call.
 
     Raises
     ------
@@ -83,203 +90,179 @@ class DenseStep:
                 f"or AdamW, however: {type(module).__name__}, {type(criterion).__name__}, "
                 f"{type(optimizer).__name__}."
             )
-        self.optimizer = optimizer
+        # Without gradients this does nothing but tell torch's schedulers that steps are made.
+        optimizer.zero_grad()
+        optimizer.step()
         self.group = optimizer.param_groups[0]
         self.fused = type(optimizer) is SGD and self.group["momentum"] == 0
-        self.activation = _ACTIVATIONS[module.activation]
-        self.sigmoid_outputs = module.output_activation == "sigmoid"
+        self.activation = DENSE_ACTIVATIONS[module.activation]
         self.classes = isinstance(criterion, nn.CrossEntropyLoss)
-        self.linears: list[Any] = list(module.linears)
-        # Detached views: writing to them is outside autograd at no cost a call.
-        self.weights = [linear.weight.detach() for linear in self.linears]
-        self.biases = [linear.bias.detach() for linear in self.linears]
-        self.transposed = [weight.t() for weight in self.weights]
-        if not self.fused:
-            self._make_gradients()
-        self.buffers: dict[int, _Buffers] = {}  # of the full batches and of the last, shorter one
+        self.sigmoid_outputs = module.output_activation == "sigmoid"
+        layers: Any = list(module.linears)
+        self.layers = StackedLayers(layers, optimizer)
+        self.matrices = self.layers.matrices
+        self.back = [matrix[:, :-1].t() for matrix in self.matrices]
+        self.updated = self.matrices if self.fused else self.layers.make_gradients()
+        self.piece: _Piece | None = None
 
-    def __call__(self, x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor) -> Tensor:
-        """Train on a batch; see :class:`Step`."""
+    def __call__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        weight: Tensor | None,
+        error: Tensor,
+        batch_size: int | None = None,
+    ) -> Tensor:
+        """Train on a batch, or on several; see :class:`Step`."""
         n = x.shape[0]
-        buffers = self.buffers.get(n)
-        if buffers is None:
-            buffers = self._make_buffers(n)
-        output = self._forward(x, buffers)
-        delta = buffers.delta[-1]
+        batch_size = min(batch_size or n, n)
+        self.layers.follow_settings()
+        if self.piece is None or self.piece.batch_size != batch_size:
+            self.piece = self._make_piece(batch_size, n // batch_size)
+        whole = n - n % batch_size
+        step = self.piece.n_batches * batch_size
+        output = x
+        for begin in range(0, whole, step):
+            rows = slice(begin, min(begin + step, whole))
+            output = self._run(self.piece, x[rows], y[rows], _at(weight, rows), error[rows])
+        if whole < n:
+            rows = slice(whole, n)
+            short = self._make_piece(n - whole, 1)
+            output = self._run(short, x[rows], y[rows], _at(weight, rows), error[rows])
+        return output
+
+    def close(self) -> None:
+        """Give the module tensors of its own again, and the optimiser its state."""
+        self.layers.give_back()
+
+    def _make_piece(self, batch_size: int, n_batches: int) -> _Piece:
+        return _Piece(self.matrices, batch_size, n_batches, self.activation)
+
+    def _run(
+        self, piece: _Piece, x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor
+    ) -> Tensor:
+        """Train on whole batches, at most as many as the piece has room for."""
+        size = piece.batch_size
+        n_batches = x.shape[0] // size
+        y = piece.fill(x, y, self.classes)
+        weights = [None] * n_batches if weight is None else weight.split(size)
+        for i in range(n_batches):
+            self._forward(piece, i)
+            self._output_gradient(piece, i, weights[i])
+            self._backward(piece, i)
+        outputs = piece.outputs[:n_batches]
         if self.classes:
-            _cross_entropy(output, y, delta, error, buffers)
+            torch.gather(outputs, 1, y, out=error.view(n_batches, 1, size))
+            error.neg_()
+            return piece.logits.t()
+        residual = outputs - piece.targets[:n_batches]
+        torch.sum(residual.mul_(residual), 1, out=error.view(n_batches, size))
+        error.mul_(0.5)
+        return outputs[-1].t()
+
+    def _forward(self, piece: _Piece, i: int) -> None:
+        h = piece.x_t[i]
+        for matrix, z, a, with_ones in zip(
+            self.matrices, piece.z, piece.h, piece.h_1, strict=False
+        ):
+            torch.mm(matrix, h, out=z)
+            self.activation.forward(z, a)
+            h = with_ones
+        torch.mm(self.matrices[-1], h, out=piece.logits if self.classes else piece.output[i])
+
+    def _output_gradient(self, piece: _Piece, i: int, weight: Tensor | None) -> None:
+        delta, output = piece.delta[-1], piece.output[i]
+        if self.classes:
+            torch.log_softmax(piece.logits, 0, out=output)
+            torch.exp(output, out=delta)
+            delta.sub_(piece.target[i])
         else:
-            _squared_error(output, y, delta, error, buffers, self.sigmoid_outputs)
+            if self.sigmoid_outputs:
+                output.sigmoid_()
+            torch.sub(output, piece.target[i], out=delta)
+            if self.sigmoid_outputs:
+                aten.sigmoid_backward.grad_input(delta, output, grad_input=delta)
         if weight is not None:
-            error.mul_(weight)
-            delta.mul_(weight.unsqueeze(1))
-        self._backward(x, buffers)
-        if not self.fused:
-            self.optimizer.step()
-        return output
+            delta.mul_(weight)
 
-    def _forward(self, x: Tensor, buffers: _Buffers) -> Tensor:
-        last = len(self.weights) - 1
-        h = x
-        for i in range(last):
-            z = buffers.z[i]
-            torch.addmm(self.biases[i], h, self.transposed[i], out=z)
-            h = buffers.h[i]
-            self.activation.forward(z, h)
-        output = buffers.output
-        torch.addmm(self.biases[last], h, self.transposed[last], out=output)
-        if self.sigmoid_outputs:
-            torch.sigmoid(output, out=output)
-        return output
-
-    def _backward(self, x: Tensor, buffers: _Buffers) -> None:
-        n = x.shape[0]
+    def _backward(self, piece: _Piece, i: int) -> None:
         if self.fused:
             lr = self.group["lr"]
-            scale, decay = -lr / n, 1 - lr * self.group["weight_decay"]
-            weights, biases = self.weights, self.biases
+            scale, decay = -lr / piece.batch_size, 1 - lr * self.group["weight_decay"]
         else:
-            scale, decay = 1 / n, 0
-            weights, biases = self.weight_grads, self.bias_grads
-        for i in range(len(self.weights) - 1, -1, -1):
-            delta_t = buffers.delta_t[i]
-            if i:
-                h, delta = buffers.h[i - 1], buffers.delta[i - 1]
-                torch.mm(buffers.delta[i], self.weights[i], out=delta)
-                self.activation.backward(delta, buffers.z[i - 1], h)
-            else:
-                h = x
-            weights[i].addmm_(delta_t, h, beta=decay, alpha=scale)
-            biases[i].addmv_(delta_t, buffers.ones, beta=decay, alpha=scale)
-
-    def _make_buffers(self, n: int) -> _Buffers:
-        if len(self.buffers) > 1:
-            del self.buffers[min(self.buffers)]
-        buffers = self.buffers[n] = _Buffers(self.weights, n, self.activation.keeps_input)
-        return buffers
-
-    def _make_gradients(self) -> None:
-        for linear in self.linears:
-            for parameter in (linear.weight, linear.bias):
-                parameter.grad = torch.zeros_like(parameter)
-        self.weight_grads = [linear.weight.grad for linear in self.linears]
-        self.bias_grads = [linear.bias.grad for linear in self.linears]
+            scale, decay = 1 / piece.batch_size, 0
+        for layer in range(len(self.matrices) - 1, 0, -1):
+            delta, below = piece.delta[layer], piece.delta[layer - 1]
+            torch.mm(self.back[layer], delta, out=below)
+            self.activation.backward(below, piece.z[layer - 1], piece.h[layer - 1])
+            self.updated[layer].addmm_(delta, piece.h_1t[layer - 1], beta=decay, alpha=scale)
+        self.updated[0].addmm_(piece.delta[0], piece.x[i], beta=decay, alpha=scale)
+        if not self.fused:
+            self.layers.step()
 
 
-class _Buffers:
-    """Everything that a step on n rows writes to."""
+class _Piece:
+    """Everything that the step on some batches of one size writes to.
 
-    def __init__(self, weights: list[Tensor], n: int, keeps_input: bool) -> None:
-        like = weights[0]
-        sizes = [weight.shape[0] for weight in weights]
-        self.h = [like.new_empty(n, size) for size in sizes[:-1]]
-        self.z = [like.new_empty(n, size) for size in sizes[:-1]] if keeps_input else self.h
-        self.output = like.new_empty(n, sizes[-1])
-        self.scratch = like.new_empty(n, sizes[-1])
-        self.delta = [like.new_empty(n, size) for size in sizes]
-        self.delta_t = [delta.t() for delta in self.delta]
-        self.ones = like.new_ones(n)
-        self.minus_ones = -like.new_ones(n, 1)
+    In it `_1` stands for an appended row of ones, `_t` for a transposed view.
+    """
 
+    def __init__(
+        self, matrices: list[Tensor], batch_size: int, n_batches: int, activation: DenseActivation
+    ) -> None:
+        n_inputs, n_outputs = matrices[0].shape[1], matrices[-1].shape[0]
+        row_bytes = matrices[0].element_size() * (n_inputs + 2 * n_outputs)
+        self.batch_size = batch_size
+        self.n_batches = max(1, min(n_batches, PIECE_BYTES // (row_bytes * batch_size)))
+        new, sizes = matrices[0].new_empty, [matrix.shape[0] for matrix in matrices]
 
-def _cross_entropy(
-    logits: Tensor, y: Tensor, delta: Tensor, error: Tensor, buffers: _Buffers
-) -> None:
-    log_p, y = buffers.scratch, y.unsqueeze(1)
-    torch.log_softmax(logits, 1, out=log_p)
-    torch.gather(log_p, 1, y, out=error.unsqueeze(1))
-    error.neg_()
-    torch.exp(log_p, out=delta)
-    delta.scatter_add_(1, y, buffers.minus_ones)
+        self.inputs = new(self.n_batches * batch_size, n_inputs)
+        self.inputs[:, -1] = 1
+        self.x = self.inputs.split(batch_size)
+        self.x_t = [x.t() for x in self.x]
 
+        self.h_1 = [new(size + 1, batch_size) for size in sizes[:-1]]
+        for h_1 in self.h_1:
+            h_1[-1] = 1
+        self.h = [h_1[:-1] for h_1 in self.h_1]
+        self.h_1t = [h_1.t() for h_1 in self.h_1]
+        self.z = [torch.empty_like(h) for h in self.h] if activation.keeps_input else self.h
 
-def _squared_error(
-    output: Tensor, y: Tensor, delta: Tensor, error: Tensor, buffers: _Buffers, sigmoid: bool
-) -> None:
-    torch.sub(output, y, out=delta)
-    torch.mul(delta, delta, out=buffers.scratch)
-    torch.sum(buffers.scratch, 1, out=error)
-    error.mul_(0.5)
-    if sigmoid:
-        aten.sigmoid_backward.grad_input(delta, output, grad_input=delta)
+        self.logits = new(n_outputs, batch_size)
+        self.outputs = new(self.n_batches, n_outputs, batch_size)
+        self.targets = torch.empty_like(self.outputs)
+        self.output, self.target = self.outputs.unbind(), self.targets.unbind()
+        self.delta = [new(size, batch_size) for size in sizes]
 
-
-class _Activation:
-    """Forward from z to h; backward multiplies the gradient in place by a'(z)."""
-
-    keeps_input = False  # whether backward reads z: then z and h are two buffers, else one
-
-    def forward(self, z: Tensor, h: Tensor) -> None:
-        raise NotImplementedError
-
-    def backward(self, grad: Tensor, z: Tensor, h: Tensor) -> None:
-        raise NotImplementedError
+    def fill(self, x: Tensor, y: Tensor, classes: bool) -> Tensor:
+        """Write inputs and targets; return the targets in the order of the outputs."""
+        n_batches = x.shape[0] // self.batch_size
+        self.inputs[: x.shape[0], :-1].copy_(x)
+        targets = self.targets[:n_batches]
+        if classes:
+            y = y.view(n_batches, 1, self.batch_size)
+            targets.zero_().scatter_(1, y, 1)
+        else:
+            y = y.view(n_batches, self.batch_size, -1).transpose(1, 2)
+            targets.copy_(y)
+        return y
 
 
-class _Tanh(_Activation):
-    def forward(self, z: Tensor, h: Tensor) -> None:
-        torch.tanh(z, out=h)
-
-    def backward(self, grad: Tensor, z: Tensor, h: Tensor) -> None:
-        aten.tanh_backward.grad_input(grad, h, grad_input=grad)
+def _at(weight: Tensor | None, rows: slice) -> Tensor | None:
+    return None if weight is None else weight[rows]
 
 
-class _Sigmoid(_Activation):
-    def forward(self, z: Tensor, h: Tensor) -> None:
-        torch.sigmoid(z, out=h)
-
-    def backward(self, grad: Tensor, z: Tensor, h: Tensor) -> None:
-        aten.sigmoid_backward.grad_input(grad, h, grad_input=grad)
+def _is_ordinary_linear(layer: nn.Module) -> bool:
+    return type(layer) is nn.Linear and layer.bias is not None
 
 
-class _ReLU(_Activation):
-    def forward(self, z: Tensor, h: Tensor) -> None:
-        torch.clamp_min(z, 0, out=h)
-
-    def backward(self, grad: Tensor, z: Tensor, h: Tensor) -> None:
-        aten.threshold_backward.grad_input(grad, h, 0, grad_input=grad)
-
-
-class _GELU(_Activation):
-    keeps_input = True
-
-    def forward(self, z: Tensor, h: Tensor) -> None:
-        aten.gelu.out(z, out=h)
-
-    def backward(self, grad: Tensor, z: Tensor, h: Tensor) -> None:
-        aten.gelu_backward.grad_input(grad, z, grad_input=grad)
-
-
-class _SiLU(_Activation):
-    keeps_input = True
-
-    def forward(self, z: Tensor, h: Tensor) -> None:
-        aten.silu.out(z, out=h)
-
-    def backward(self, grad: Tensor, z: Tensor, h: Tensor) -> None:
-        aten.silu_backward.grad_input(grad, z, grad_input=grad)
-
-
-class _ScaledTanh(_Activation):
-    keeps_input = True  # z is overwritten by tanh(slope z), of which backward needs no gain
-
-    def forward(self, z: Tensor, h: Tensor) -> None:
-        z.mul_(SCALED_TANH_SLOPE).tanh_()
-        torch.mul(z, SCALED_TANH_GAIN, out=h)
-
-    def backward(self, grad: Tensor, z: Tensor, h: Tensor) -> None:
-        grad.mul_(SCALED_TANH_GAIN * SCALED_TANH_SLOPE)
-        aten.tanh_backward.grad_input(grad, z, grad_input=grad)
-
-
-_ACTIVATIONS: dict[str, _Activation] = {
-    "tanh": _Tanh(),
-    "sigmoid": _Sigmoid(),
-    "relu": _ReLU(),
-    "gelu": _GELU(),
-    "silu": _SiLU(),
-    "scaled_tanh": _ScaledTanh(),
-}
+def _has_hooks(part: nn.Module) -> bool:
+    return bool(
+        part._forward_hooks
+        or part._forward_pre_hooks
+        or part._backward_hooks
+        or part._backward_pre_hooks
+    )
 
 
 def _loss_applies(module: MLP, criterion: nn.Module) -> bool:
@@ -294,10 +277,23 @@ def _loss_applies(module: MLP, criterion: nn.Module) -> bool:
     )
 
 
-def _has_hooks(module: nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
+def _optimizer_applies(optimizer: Optimizer, parameters: list[nn.Parameter]) -> bool:
+    group = optimizer.param_groups[0]
+    return (
+        type(optimizer) in (SGD, Adam, AdamW)
+        and len(optimizer.param_groups) == 1
+        and {id(p) for p in group["params"]} == {id(p) for p in parameters}
+        and not group["maximize"]
+        and not optimizer._optimizer_step_pre_hooks
+        and not optimizer._optimizer_step_post_hooks
+        and all(
+            p.requires_grad and not p._backward_hooks and not p._post_accumulate_grad_hooks
+            for p in parameters
+        )
     )
+
+
+def _targets_apply(criterion: nn.Module, y: Tensor) -> bool:
+    if type(criterion) is SquaredError:
+        return y.dim() == 2 and y.is_floating_point()
+    return y.dim() == 1 and y.dtype == torch.int64 and int(y.min()) >= 0

@@ -42,6 +42,11 @@ class SquaredError(nn.Module):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the errors of the samples, or their mean."""
+        if output.shape != target.shape:
+            raise ValueError(
+                "outputs and targets must have the same shape, "
+                f"however: {tuple(output.shape)} and {tuple(target.shape)}."
+            )
         error = (output - target).square().sum(dim=1) / 2
         return error.mean() if self.reduction == "mean" else error
 
@@ -58,7 +63,8 @@ def per_sample_error(criterion: nn.Module) -> Callable[[Tensor, Tensor], Tensor]
     -------
     errors : callable
         Maps outputs and targets of n samples to a tensor of shape (n,). Where the criterion has
-        several values a sample, their mean, so that the mean over the samples is its own mean.
+        several values a sample, their mean, so that the mean over the samples is its own mean
+        (unless it weighs classes: then each value is multiplied by the weight of its class).
 
     Raises
     ------

@@ -15,15 +15,17 @@ from skorch.callbacks import Callback, PrintLog
 from torch import Tensor, nn
 
 from ..policies import ActiveSet, EpochErrors, FullData, Policy
-from ._batches import batches, sequential_batches
+from ._batches import gathered, sequential_batches
 from ._dense_step import DenseStep, dense_step_applies
 from ._errors import per_sample_error
 from ._isolation import choose_threads, seeded, threads
-from ._schedule import Budget, LearningRate
+from ._schedule import LR_SCHEDULES, Budget, LearningRate
 from ._steps import AutogradStep, Step
 from ._tensors import tensors_of
 
 PREDICT_BATCH_SIZE = 1024
+BATCH_HOOKS = ["on_batch_begin", "on_batch_end"]
+EPOCH_HOOKS = ["on_epoch_begin", "on_epoch_end"]
 
 
 class ActiveSetNet(NeuralNet):
@@ -164,19 +166,24 @@ class ActiveSetNet(NeuralNet):
         FloatingPointError
             If the loss or the weights become NaN or infinite.
         """
+        self._check_settings()
         self.check_data(X, y)
         self.check_training_readiness()
         train, split = self.get_split_datasets(X, y, **fit_params)
         valid = split if valid is None else valid
         data = tensors_of(train, self.device)
         held_out = None if valid is None else tensors_of(valid, self.device)
-        budget = Budget(data[0].shape[0], epochs or self.max_epochs, self.max_visits, self.anneal)
+        epochs = self.max_epochs if epochs is None else epochs
+        budget = Budget(data[0].shape[0], epochs, self.max_visits, self.anneal)
         # Each call goes on with new random numbers, so that partial fits differ.
         seed = check_random_state(self.random_state).randint(2**31 - 1) + len(self.history)
         datasets = {"dataset_train": train, "dataset_valid": valid}
-        with seeded(seed, self.device) as generator, threads(self._n_threads()):
-            self._run(data, held_out, budget, generator, datasets)
-        self.optimizer_.zero_grad()
+        rate = LearningRate(self.optimizer_, self.lr_schedule)
+        try:
+            with seeded(seed, self.device) as generator, threads(self._n_threads()):
+                self._run(data, held_out, budget, rate, generator, datasets)
+        finally:
+            rate.restore()
         return self
 
     def _run(
@@ -184,41 +191,49 @@ class ActiveSetNet(NeuralNet):
         data: tuple[Tensor, ...],
         held_out: tuple[Tensor, ...] | None,
         budget: Budget,
+        rate: LearningRate,
         generator: torch.Generator,
         datasets: dict[str, Any],
     ) -> None:
         policy = FullData() if self.policy is None else self.policy
-        rate = LearningRate(self.optimizer_, self.lr_schedule)
-        step = self._make_step()
-        good = _Snapshot(self.module_)
-        n_samples = data[0].shape[0]
-        last_error = torch.full((n_samples,), torch.nan, device=self.device, dtype=data[0].dtype)
-        active = everything = self._to_device(policy.start(n_samples))
+        good, step = _Snapshot(self.module_), None
+        dtype = next(self.module_.parameters()).dtype
+        last_error = torch.full((budget.n_samples,), torch.nan, device=self.device, dtype=dtype)
+        active = everything = self._to_device(policy.start(budget.n_samples))
         while not budget.over:
-            self.notify("on_epoch_begin", **datasets)
+            self._begin_epoch(datasets)
             began = perf_counter()
-            if budget.annealing(active.index.shape[0]):
-                active = everything
-            rate.before_epoch(budget)
-            good.save()
             try:
+                if budget.annealing(active.index.shape[0]):
+                    active = everything
+                rate.before_epoch(budget)
+                good.save()
+                step = self._make_step(data[1]) if step is None else step
                 errors = self._train_epoch(step, data, active, budget, generator, last_error)
-                self._check_finite(errors, rate.current, good)
-                record: dict[str, Any] = {"n_active": active.index.shape[0], "threshold": None}
-                record["train_loss"] = float(errors.error.mean())
-                if held_out is not None:
-                    record["valid_loss"] = self._validate(held_out)
-                budget.spend(errors.index.shape[0])
+                record = self._judge(errors, held_out, rate.current, good)
+                budget.spend(record["n_active"])
                 if not budget.over and not budget.annealing(1):
                     active = self._to_device(policy.update(active, errors, generator=generator))
                     record["threshold"] = active.threshold
             except KeyboardInterrupt:
                 self._warn_interrupted()
                 raise
+            finally:
+                # Whoever looks between two epochs sees module and optimiser as torch has them.
+                if step is not None and (budget.over or self._is_watched(EPOCH_HOOKS)):
+                    step.close()
+                    step = None
             record |= {"lr": rate.current, "duration": perf_counter() - began}
             rate.after_epoch(record.get("valid_loss", record["train_loss"]))
             self.history[-1].update(record)
             self.notify("on_epoch_end", **datasets)
+
+    def _begin_epoch(self, datasets: dict[str, Any]) -> None:
+        try:
+            self.notify("on_epoch_begin", **datasets)
+        except KeyboardInterrupt:  # a callback's way to stop
+            del self.history[-1]
+            raise
 
     def _train_epoch(
         self,
@@ -232,34 +247,52 @@ class ActiveSetNet(NeuralNet):
         """Visit the active rows once, in random order; return their errors."""
         if not self.module_.training:
             self.module_.train()
-        X, y = data[:2]
         sample_weight = data[2] if len(data) == 3 else None
-        n_active = active.index.shape[0]
+        weight = _loss_weight(sample_weight, active)
+        tensors = data[:2] if weight is None else (*data[:2], weight)
+        n_active, size = active.index.shape[0], self.batch_size
         order = torch.randperm(n_active, generator=generator)[: budget.affordable(n_active)]
         rows = active.index.index_select(0, order.to(active.index.device))
-        weight = _loss_weight(sample_weight, active)
-        error = X.new_empty(rows.shape[0])
-        tensors = (X, y) if weight is None else (X, y, weight)
-        visit = self._watched(step) if self._batch_is_watched() else step
-        for (x, target, *w), e in zip(
-            batches(tensors, rows, self.batch_size), error.split(self.batch_size), strict=True
-        ):
-            visit(x, target, w[0] if w else None, e)
+        error = last_error.new_empty(rows.shape[0])
+        visit = self._watched(step) if self._is_watched(BATCH_HOOKS) else step
+        begin = 0
+        for x, y, *w in gathered(tensors, rows, size):
+            end = begin + x.shape[0]
+            visit(x, y, w[0] if w else None, error[begin:end], size)
+            begin = end
         if sample_weight is not None:
-            # The weights of the user belong to the loss, those of the policy do not.
+            # The weights of the user belong to the error of a row, those of the policy do not.
             error *= sample_weight.index_select(0, rows)
         last_error.index_copy_(0, rows, error)
-        return EpochErrors(
-            rows, error, self.batch_size, budget.epoch + 1, budget.n_epochs, last_error
-        )
+        return EpochErrors(rows, error, size, budget.epoch + 1, budget.n_epochs, last_error)
+
+    def _judge(
+        self,
+        errors: EpochErrors,
+        held_out: tuple[Tensor, ...] | None,
+        lr: float,
+        good: _Snapshot,
+    ) -> dict[str, Any]:
+        """Return the losses of the epoch; raise if they are not finite."""
+        self._check_finite(errors, lr, good)
+        record = {
+            # Some of skorch's callbacks want to see a last batch; this is all there is of it.
+            "batches": self.history[-1]["batches"] or [{}],
+            "n_active": errors.index.shape[0],
+            "threshold": None,
+            "train_loss": float(errors.error.mean()),
+        }
+        if held_out is not None:
+            record["valid_loss"] = self._validate(held_out)
+        return record
 
     @torch.no_grad()
     def _validate(self, held_out: tuple[Tensor, ...]) -> float:
         """Return the mean error of the validation set."""
         self.module_.eval()
         errors, n_rows = per_sample_error(self.criterion_), held_out[0].shape[0]
-        total = torch.zeros((), device=self.device)
-        watched = self._batch_is_watched()
+        total = torch.zeros((), device=self.device, dtype=torch.float64)
+        watched = self._is_watched(BATCH_HOOKS)
         for x, y, *w in sequential_batches(held_out, max(self.batch_size, PREDICT_BATCH_SIZE)):
             if watched:
                 self.notify("on_batch_begin", batch=(x, y), training=False)
@@ -268,29 +301,47 @@ class ActiveSetNet(NeuralNet):
             error = error * w[0] if w else error
             total += error.sum()
             if watched:
-                self.notify(
-                    "on_batch_end", batch=(x, y), training=False, loss=error.mean(), y_pred=output
-                )
+                self._notify_batch_end(x, y, False, error.mean(), output)
         return float(total) / n_rows
 
-    def _make_step(self) -> Step:
-        asks_for_gradients = self._is_overridden("on_grad_computed")
+    def _make_step(self, y: Tensor) -> Step:
+        asks_for_gradients = self._is_watched(["on_grad_computed"])
         parts = self.module_, self.criterion_, self.optimizer_
+        if self.step == "dense" and asks_for_gradients:
+            raise ValueError(
+                "step='dense' has no gradients to show, "
+                "however: a callback has a method on_grad_computed."
+            )
         if self.step == "dense" or (
-            self.step == "auto" and not asks_for_gradients and dense_step_applies(*parts)
+            self.step == "auto" and not asks_for_gradients and dense_step_applies(*parts, y)
         ):
             return DenseStep(*parts)
         return AutogradStep(*parts, self._notify_gradients if asks_for_gradients else None)
 
     def _watched(self, step: Step) -> Step:
-        def watched_step(x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor) -> Tensor:
-            self.notify("on_batch_begin", batch=(x, y), training=True)
-            output = step(x, y, weight, error).clone()
-            loss = error.mean() if weight is None else (error * weight).mean()
-            self.notify("on_batch_end", batch=(x, y), training=True, loss=loss, y_pred=output)
-            return output
+        """Return the same step, a batch at a time, with word of each to the callbacks."""
 
-        return watched_step
+        def watched_step(
+            x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor, size: int
+        ) -> None:
+            for begin in range(0, x.shape[0], size):
+                rows = slice(begin, begin + size)
+                # Callbacks may keep what they are given; the buffers are filled anew.
+                some_x, some_y = x[rows].clone(), y[rows].clone()
+                some_weight = None if weight is None else weight[rows]
+                self.notify("on_batch_begin", batch=(some_x, some_y), training=True)
+                output = step(some_x, some_y, some_weight, error[rows]).clone()
+                loss = error[rows] if some_weight is None else error[rows] * some_weight
+                self._notify_batch_end(some_x, some_y, True, loss.mean(), output)
+
+        return watched_step  # type: ignore[return-value]
+
+    def _notify_batch_end(
+        self, x: Tensor, y: Tensor, training: bool, loss: Tensor, output: Tensor
+    ) -> None:
+        name = "train_batch_size" if training else "valid_batch_size"
+        self.history.record_batch(name, x.shape[0])
+        self.notify("on_batch_end", batch=(x, y), training=training, loss=loss, y_pred=output)
 
     def _notify_gradients(self, x: Tensor, y: Tensor) -> None:
         self.notify(
@@ -300,23 +351,43 @@ class ActiveSetNet(NeuralNet):
             training=True,
         )
 
-    def _batch_is_watched(self) -> bool:
-        return self._is_overridden("on_batch_begin") or self._is_overridden("on_batch_end")
-
-    def _is_overridden(self, hook: str) -> bool:
-        if getattr(type(self), hook) is not getattr(NeuralNet, hook):
-            return True
+    def _is_watched(self, hooks: list[str]) -> bool:
+        """Whether a callback, or a subclass of this one, overrides any of these hooks."""
         return any(
-            getattr(type(callback), hook) is not getattr(Callback, hook)
-            for _, callback in self.callbacks_
+            getattr(type(listener), hook) is not getattr(base, hook)
+            for base, listeners in (
+                (NeuralNet, [self]),
+                (Callback, [callback for _, callback in self.callbacks_]),
+            )
+            for listener in listeners
+            for hook in hooks
         )
+
+    def _check_settings(self) -> None:
+        """Raise ValueError if a setting of this class is out of its range."""
+        for name, allowed, fine in (
+            ("step", "'auto', 'dense' or 'autograd'", self.step in ("auto", "dense", "autograd")),
+            (
+                "lr_schedule",
+                "'linear', 'cosine', None or callable",
+                self.lr_schedule is None
+                or self.lr_schedule in tuple(LR_SCHEDULES)
+                or callable(self.lr_schedule),
+            ),
+            ("anneal", "in [0, 1]", 0 <= self.anneal <= 1),
+            ("max_visits", "None or positive", self.max_visits is None or self.max_visits > 0),
+        ):
+            if not fine:
+                value = getattr(self, name)
+                raise ValueError(f"{name} must be {allowed}, however: {name}={value!r}.")
 
     def _check_finite(self, errors: EpochErrors, lr: float, good: _Snapshot) -> None:
         # A sum is finite if its terms are, and one number is one question to the device.
-        sums = [errors.error.sum(), *(tensor.sum() for tensor in good.parameters)]
+        sums = [errors.error.sum(), *(tensor.sum() for tensor in good.weights())]
         if isfinite(float(torch.stack(sums).sum())):
             return
         good.restore()
+        self.optimizer_.state.clear()  # moments that are not finite would spoil the next fit
         epoch = self.history[-1, "epoch"]
         del self.history[-1]
         raise FloatingPointError(
@@ -351,15 +422,22 @@ class _Snapshot:
     """The weights and buffers of a module, to go back to."""
 
     def __init__(self, module: nn.Module) -> None:
-        self.parameters = [parameter.detach() for parameter in module.parameters()]
-        self.live = self.parameters + [buffer.detach() for buffer in module.buffers()]
-        self.saved = [tensor.clone() for tensor in self.live]
+        self.parameters, self.buffers = list(module.parameters()), list(module.buffers())
+        self.saved = [tensor.detach().clone() for tensor in self._live()]
+
+    def weights(self) -> list[Tensor]:
+        """Return the weights, outside autograd."""
+        # Asked for each time: DenseStep gives the parameters other data.
+        return [parameter.data for parameter in self.parameters]
 
     def save(self) -> None:
-        torch._foreach_copy_(self.saved, self.live)
+        torch._foreach_copy_(self.saved, self._live())
 
     def restore(self) -> None:
-        torch._foreach_copy_(self.live, self.saved)
+        torch._foreach_copy_(self._live(), self.saved)
+
+    def _live(self) -> list[Tensor]:
+        return self.weights() + self.buffers
 
 
 def _loss_weight(sample_weight: Tensor | None, active: ActiveSet) -> Tensor | None:

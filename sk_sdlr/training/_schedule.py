@@ -68,7 +68,9 @@ class Budget:
     @property
     def over(self) -> bool:
         """Whether everything is spent."""
-        return self.progress >= 1
+        if self.total_visits is None:
+            return self.epoch >= self.max_epochs
+        return self.visits >= self.total_visits
 
     def spend(self, n_visited: int) -> None:
         """Count an epoch of `n_visited` rows."""
@@ -97,7 +99,7 @@ class LearningRate:
     Parameters
     ----------
     optimizer : torch.optim.Optimizer
-        Its groups' learning rates at the first use are the initial ones.
+        Its groups' present learning rates are the initial ones.
     schedule : {"linear", "cosine"}, callable or None
         None: constant. "linear" and "cosine" fall to 0 over the budget. A callable, such as a
         class of ``torch.optim.lr_scheduler``, is called with the optimiser and makes a scheduler
@@ -110,8 +112,7 @@ class LearningRate:
         schedule: str | Callable[[Optimizer], LRScheduler] | None,
     ) -> None:
         self.groups = optimizer.param_groups
-        for group in self.groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"])
+        self.initial = [group["lr"] for group in self.groups]
         self.factor = LR_SCHEDULES[schedule] if isinstance(schedule, str) else None
         self.scheduler = schedule(optimizer) if callable(schedule) else None
 
@@ -124,8 +125,8 @@ class LearningRate:
         """Set the rate of the epoch to come."""
         if self.factor is not None:
             factor = self.factor(budget.progress)
-            for group in self.groups:
-                group["lr"] = group["initial_lr"] * factor
+            for group, initial in zip(self.groups, self.initial, strict=True):
+                group["lr"] = initial * factor
 
     def after_epoch(self, loss: float) -> None:
         """Step torch's scheduler, which may want to know the loss."""
@@ -133,3 +134,9 @@ class LearningRate:
             self.scheduler.step(loss)
         elif self.scheduler is not None:
             self.scheduler.step()
+
+    def restore(self) -> None:
+        """Leave the initial rates: the next run begins with them, or with what is set by then."""
+        for group, initial in zip(self.groups, self.initial, strict=True):
+            group["lr"] = initial
+            group.pop("initial_lr", None)  # which torch's schedulers leave and would begin with

@@ -12,10 +12,17 @@ from ._errors import per_sample_error
 
 
 class Step(Protocol):
-    """One batch of training, without a word to the host."""
+    """Training on a batch, or on several one after the other, without a word to the host."""
 
-    def __call__(self, x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor) -> Tensor:
-        """Train on a batch.
+    def __call__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        weight: Tensor | None,
+        error: Tensor,
+        batch_size: int | None = None,
+    ) -> Tensor:
+        """Train.
 
         Parameters
         ----------
@@ -24,15 +31,20 @@ class Step(Protocol):
         y : Tensor of shape (n, ...)
             Targets.
         weight : Tensor of shape (n,) or None
-            Weights of the samples in the loss, which is the sum of weight times error over n.
+            Weights of the samples in the loss of a batch, which is the mean of weight times error.
         error : Tensor of shape (n,)
-            Filled with weight times error of each sample, before the update.
+            Filled with the error of each sample, without its weight, before the update.
+        batch_size : int or None, default=None
+            Rows a batch, of which the last may be shorter; None: all rows are one batch.
 
         Returns
         -------
-        output : Tensor of shape (n, ...)
-            The module's output, valid until the next call.
+        output : Tensor of shape (n_last, ...)
+            The module's output for the last batch, valid until the next call.
         """
+
+    def close(self) -> None:
+        """Leave module and optimiser as if their own methods had done the work."""
 
 
 class AutogradStep:
@@ -47,7 +59,7 @@ class AutogradStep:
     optimizer : torch.optim.Optimizer
         Holds the module's parameters.
     on_grad : callable, optional
-        Called with the batch's features and targets once the gradients are there.
+        Called with a batch's features and targets once the gradients are there.
     """
 
     def __init__(
@@ -62,14 +74,32 @@ class AutogradStep:
         self.errors = per_sample_error(criterion)
         self.on_grad = on_grad
 
-    def __call__(self, x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor) -> Tensor:
-        """Train on a batch; see :class:`Step`."""
+    def __call__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        weight: Tensor | None,
+        error: Tensor,
+        batch_size: int | None = None,
+    ) -> Tensor:
+        """Train on a batch, or on several; see :class:`Step`."""
+        size = batch_size or x.shape[0]
+        output = x
+        for i, (some_x, some_y) in enumerate(zip(x.split(size), y.split(size), strict=True)):
+            rows = slice(i * size, (i + 1) * size)
+            weights = None if weight is None else weight[rows]
+            output = self._train_on(some_x, some_y, weights, error[rows])
+        return output
+
+    def close(self) -> None:
+        """Drop the gradients."""
+        self.optimizer.zero_grad()
+
+    def _train_on(self, x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor) -> Tensor:
         self.optimizer.zero_grad()
         output = self.module(x)
         errors = self.errors(output, y)
-        if weight is not None:
-            errors = errors * weight
-        errors.mean().backward()
+        (errors if weight is None else errors * weight).mean().backward()
         if self.on_grad is not None:
             self.on_grad(x, y)
         self.optimizer.step()

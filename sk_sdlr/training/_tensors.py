@@ -35,7 +35,7 @@ def tensors_of(dataset: Any, device: str | torch.device) -> tuple[Tensor, ...]:
         rows = torch.as_tensor(dataset.indices)
         whole = tensors_of(dataset.dataset, "cpu")
         return tuple(tensor[rows].to(device) for tensor in whole)
-    if isinstance(dataset, TensorDataset):
+    if isinstance(dataset, TensorDataset) and len(dataset.tensors) in (2, 3):
         return tuple(tensor.to(device) for tensor in dataset.tensors)
     if isinstance(dataset, Dataset) and not isinstance(dataset.X, dict | list | tuple):
         X = to_tensor(dataset.X, device)
@@ -43,5 +43,12 @@ def tensors_of(dataset: Any, device: str | torch.device) -> tuple[Tensor, ...]:
         return X, y
     raise TypeError(
         "ActiveSetNet trains on one array of features and one of targets, "
-        f"however: {type(dataset).__name__}."
+        f"however: {_describe(dataset)}."
     )
+
+
+def _describe(dataset: Any) -> str:
+    name = type(dataset).__name__
+    if isinstance(dataset, TensorDataset):
+        return f"{name} of {len(dataset.tensors)} tensors"
+    return f"{name} of {type(dataset.X).__name__}" if isinstance(dataset, Dataset) else name

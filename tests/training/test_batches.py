@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sk_sdlr.training import _batches
-from sk_sdlr.training._batches import batches, sequential_batches
+from sk_sdlr.training._batches import gathered, sequential_batches
 
 N_SAMPLES = 60
 ROW = torch.arange(N_SAMPLES)
@@ -26,22 +26,23 @@ def test_every_row_is_visited_once_and_in_order(rows, batch_size, chunk_bytes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_batches, "CHUNK_BYTES", chunk_bytes)
         tensors = FEATURES, IMAGES, ROW, WEIGHTS
-        for x, image, row, weight in batches(tensors, torch.tensor(rows), batch_size):
+        for x, image, row, weight in gathered(tensors, torch.tensor(rows), batch_size):
             torch.testing.assert_close(x, FEATURES[row], rtol=0, atol=0)
             torch.testing.assert_close(image, IMAGES[row], rtol=0, atol=0)
             torch.testing.assert_close(weight, WEIGHTS[row], rtol=0, atol=0)
             sizes.append(len(row))
             seen += row.tolist()
     assert seen == rows
-    assert sizes[:-1] == [batch_size] * (len(sizes) - 1)
-    assert sizes[-1] == (len(rows) - 1) % batch_size + 1
+    assert all(size % batch_size == 0 for size in sizes[:-1])
+    row_bytes = sum(tensor[0].nbytes for tensor in tensors)
+    assert max(sizes) <= max(batch_size, chunk_bytes / row_bytes)
 
 
-def test_batches_of_a_chunk_are_views_of_one_buffer_no_larger_than_a_chunk(monkeypatch):
+def test_parts_are_views_of_one_buffer_no_larger_than_a_chunk(monkeypatch):
     monkeypatch.setattr(_batches, "CHUNK_BYTES", 20 * FEATURES[0].nbytes)
     storages = {
         (x.untyped_storage().data_ptr(), x.untyped_storage().nbytes())
-        for (x,) in batches([FEATURES], ROW, 4)
+        for (x,) in gathered([FEATURES], ROW, 4)
     }
     assert len(storages) == 1
     assert storages.pop()[1] == 20 * FEATURES[0].nbytes
@@ -49,19 +50,19 @@ def test_batches_of_a_chunk_are_views_of_one_buffer_no_larger_than_a_chunk(monke
 
 def test_a_batch_larger_than_a_chunk_is_one_chunk(monkeypatch):
     monkeypatch.setattr(_batches, "CHUNK_BYTES", 1)
-    assert {x.untyped_storage().nbytes() for (x,) in batches([FEATURES], ROW, 4)} == {
+    assert {x.untyped_storage().nbytes() for (x,) in gathered([FEATURES], ROW, 4)} == {
         4 * FEATURES[0].nbytes
     }
 
 
 def test_the_buffer_is_no_larger_than_the_rows():
-    (x,) = next(batches([FEATURES], ROW[:5], 1000))
+    (x,) = next(gathered([FEATURES], ROW[:5], 1000))
     assert x.untyped_storage().nbytes() == FEATURES[:5].nbytes
 
 
 def test_training_data_are_left_as_they_were():
     data = FEATURES.clone()
-    for (x,) in batches([data], ROW.flip(0), 7):
+    for (x,) in gathered([data], ROW.flip(0), 7):
         x.zero_()
     torch.testing.assert_close(data, FEATURES, rtol=0, atol=0)
 

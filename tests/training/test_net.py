@@ -857,21 +857,21 @@ def test_host_syncs_are_a_matter_of_epochs_and_not_of_batches(step, momentum):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("step", STEPS)
 def test_the_batch_loop_does_not_wait_for_the_gpu(step, monkeypatch):
-    n_batches = 0
+    n_rows = 0
 
-    def strict_batches(*args):
-        nonlocal n_batches
+    def strictly_gathered(*args):
+        nonlocal n_rows
         torch.cuda.set_sync_debug_mode("error")
         try:
-            for batch in _batches.batches(*args):
-                n_batches += 1
-                yield batch
+            for part in _batches.gathered(*args):
+                n_rows += len(part[0])
+                yield part
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(_net, "batches", strict_batches)
+    monkeypatch.setattr(_net, "gathered", strictly_gathered)
     net = make_net(step=step, device="cuda", policy=ShrinkRecall()).fit(X, Y)
-    assert n_batches == sum(math.ceil(size / 8) for size in column(net, "n_active"))
+    assert n_rows == sum(column(net, "n_active"))
 
 
 # Copies

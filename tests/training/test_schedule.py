@@ -24,6 +24,7 @@ def rates(optimizer, schedule, n_epochs=4, loss=1.0):
         optimizer.step()
         budget.spend(10)
         rate.after_epoch(loss)
+    rate.restore()
     return used
 
 

@@ -76,8 +76,8 @@ def test_whoever_asks_gets_the_gradients_before_the_update(net):
     step = AutogradStep(net, nn.CrossEntropyLoss(), SGD(net.parameters(), lr=LR), on_grad)
     step(X, CLASSES, None, torch.empty(N_SAMPLES))
     assert len(seen) == 1
-    assert seen[0][0] is X
-    assert seen[0][1] is CLASSES
+    assert torch.equal(seen[0][0], X)
+    assert torch.equal(seen[0][1], CLASSES)
     assert_same_parameters(net, NET)
 
 

@@ -101,9 +101,8 @@ class ShrinkRecall(Policy):
             return drop_lowest(active, epoch, int(self.s * active.index.shape[0]))
         check_finite(epoch.error)
         thresholds = smooth(batch_thresholds(epoch, self.s), self.alpha)
-        block = _block_size(epoch.batch_size, self.s)
-        per_row = thresholds.repeat_interleave(block)[: epoch.error.shape[0]]
-        return keep_rows(active, epoch, epoch.error >= per_row, float(thresholds.mean()))
+        keep = not_under(epoch.error, thresholds, _block_size(epoch.batch_size, self.s))
+        return keep_rows(active, epoch, keep, float(thresholds.mean()))
 
 
 def drop_lowest(active: ActiveSet, epoch: EpochErrors, n_dropped: int) -> ActiveSet:
@@ -119,6 +118,20 @@ def drop_lowest(active: ActiveSet, epoch: EpochErrors, n_dropped: int) -> Active
         keep[ties[-n_ties_kept:]] = True
     kept = active.index.index_select(0, rows_where(keep))
     return ActiveSet(kept, threshold=float(highest_dropped))
+
+
+def not_under(errors: Tensor, thresholds: Tensor, block: int) -> Tensor:
+    """Return which errors do not lie under the threshold of their block."""
+    keep = torch.empty_like(errors, dtype=torch.bool)
+    n_whole = errors.shape[0] // block
+    whole = n_whole * block
+    torch.ge(
+        errors[:whole].view(n_whole, block),
+        thresholds[:n_whole, None],
+        out=keep[:whole].view(n_whole, block),
+    )
+    torch.ge(errors[whole:], thresholds[-1], out=keep[whole:])
+    return keep
 
 
 def keep_rows(active: ActiveSet, epoch: EpochErrors, keep: Tensor, threshold: float) -> ActiveSet:
@@ -152,14 +165,17 @@ def smooth(thresholds: Tensor, alpha: float) -> Tensor:
     A scan by doubling: after step j each entry holds the sum over its 2^j last terms, so
     log2(n_batches) vector operations do it, fewer once alpha^(2^j) is nothing.
     """
-    smoothed = thresholds.double() * (1 - alpha)
+    # On numpy's side of the same memory: for so few numbers its calls are much the cheaper ones.
+    smoothed = (thresholds.double() * (1 - alpha)).cpu()
     smoothed[0] = thresholds[0]
+    terms = smoothed.numpy()
     reach, decay = 1, alpha
-    while reach < smoothed.shape[0] and decay > 1e-20:
-        smoothed[reach:] = smoothed[reach:] + decay * smoothed[:-reach]
+    negligible = torch.finfo(thresholds.dtype).eps / 16
+    while reach < len(terms) and decay > negligible:
+        terms[reach:] += decay * terms[:-reach]
         reach, decay = 2 * reach, decay * decay
     # A mean lies between what it is a mean of; rounding must not drop rows of equal error.
-    return smoothed.to(thresholds.dtype).clamp(thresholds.min(), thresholds.max())
+    return smoothed.to(thresholds).clamp(thresholds.min(), thresholds.max())
 
 
 def _block_size(batch_size: int, s: float) -> int:

@@ -17,6 +17,7 @@ makes its own step. Targets and errors are written and read once for many batche
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import torch
@@ -127,7 +128,7 @@ class DenseStep:
             output = self._run(self.piece, x[rows], y[rows], _at(weight, rows), error[rows])
         if whole < n:
             rows = slice(whole, n)
-            short = self._make_piece(n - whole, 1)
+            short = self.piece.narrowed(n - whole)
             output = self._run(short, x[rows], y[rows], _at(weight, rows), error[rows])
         return output
 
@@ -218,7 +219,7 @@ class _Piece:
 
         self.inputs = new(self.n_batches * batch_size, n_inputs)
         self.inputs[:, -1] = 1
-        self.x = self.inputs.split(batch_size)
+        self.x: tuple[Tensor, ...] = self.inputs.split(batch_size)
         self.x_t = [x.t() for x in self.x]
 
         self.h_1 = [new(size + 1, batch_size) for size in sizes[:-1]]
@@ -233,6 +234,23 @@ class _Piece:
         self.targets = torch.empty_like(self.outputs)
         self.output, self.target = self.outputs.unbind(), self.targets.unbind()
         self.delta = [new(size, batch_size) for size in sizes]
+
+    def narrowed(self, batch_size: int) -> _Piece:
+        """Return a piece for one smaller batch, in the same buffers."""
+        short = copy(self)
+        short.batch_size, short.n_batches = batch_size, 1
+        short.x = (self.inputs[:batch_size],)
+        short.x_t = [short.x[0].t()]
+        short.h_1 = [h_1[:, :batch_size] for h_1 in self.h_1]
+        short.h = [h_1[:-1] for h_1 in short.h_1]
+        short.h_1t = [h_1.t() for h_1 in short.h_1]
+        short.z = short.h if self.z is self.h else [z[:, :batch_size] for z in self.z]
+        short.logits = self.logits[:, :batch_size]
+        short.outputs = self.outputs[:1, :, :batch_size]
+        short.targets = self.targets[:1, :, :batch_size]
+        short.output, short.target = (short.outputs[0],), (short.targets[0],)
+        short.delta = [delta[:, :batch_size] for delta in self.delta]
+        return short
 
     def fill(self, x: Tensor, y: Tensor, classes: bool) -> Tensor:
         """Write inputs and targets; return the targets in the order of the outputs."""

@@ -200,6 +200,7 @@ class ActiveSetNet(NeuralNet):
         dtype = next(self.module_.parameters()).dtype
         last_error = torch.full((budget.n_samples,), torch.nan, device=self.device, dtype=dtype)
         active = everything = self._to_device(policy.start(budget.n_samples))
+        visited_by_callbacks = self._is_watched(EPOCH_HOOKS)
         while not budget.over:
             self._begin_epoch(datasets)
             began = perf_counter()
@@ -220,12 +221,15 @@ class ActiveSetNet(NeuralNet):
                 raise
             finally:
                 # Whoever looks between two epochs sees module and optimiser as torch has them.
-                if step is not None and (budget.over or self._is_watched(EPOCH_HOOKS)):
+                if step is not None and (budget.over or visited_by_callbacks):
                     step.close()
                     step = None
             record |= {"lr": rate.current, "duration": perf_counter() - began}
             rate.after_epoch(record.get("valid_loss", record["train_loss"]))
-            self.history[-1].update(record)
+            row = self.history[-1]
+            # Some of skorch's callbacks want to see a last batch; this is all there is of it.
+            row["batches"] = row["batches"] or [{}]
+            row.update(record)
             self.notify("on_epoch_end", **datasets)
 
     def _begin_epoch(self, datasets: dict[str, Any]) -> None:
@@ -273,15 +277,13 @@ class ActiveSetNet(NeuralNet):
         lr: float,
         good: _Snapshot,
     ) -> dict[str, Any]:
-        """Return the losses of the epoch; raise if they are not finite."""
-        self._check_finite(errors, lr, good)
-        record = {
-            # Some of skorch's callbacks want to see a last batch; this is all there is of it.
-            "batches": self.history[-1]["batches"] or [{}],
-            "n_active": errors.index.shape[0],
-            "threshold": None,
-            "train_loss": float(errors.error.mean()),
-        }
+        """Return the losses of the epoch; raise if they, or the weights, are not finite."""
+        # A sum is finite if its terms are; all of them are one question to the device.
+        sums = torch.stack([tensor.sum() for tensor in (errors.error, *good.weights())]).tolist()
+        if not all(map(isfinite, sums)):
+            self._go_back(lr, good)
+        n_visited = errors.index.shape[0]
+        record = {"n_active": n_visited, "threshold": None, "train_loss": sums[0] / n_visited}
         if held_out is not None:
             record["valid_loss"] = self._validate(held_out)
         return record
@@ -381,11 +383,7 @@ class ActiveSetNet(NeuralNet):
                 value = getattr(self, name)
                 raise ValueError(f"{name} must be {allowed}, however: {name}={value!r}.")
 
-    def _check_finite(self, errors: EpochErrors, lr: float, good: _Snapshot) -> None:
-        # A sum is finite if its terms are, and one number is one question to the device.
-        sums = [errors.error.sum(), *(tensor.sum() for tensor in good.weights())]
-        if isfinite(float(torch.stack(sums).sum())):
-            return
+    def _go_back(self, lr: float, good: _Snapshot) -> None:
         good.restore()
         self.optimizer_.state.clear()  # moments that are not finite would spoil the next fit
         epoch = self.history[-1, "epoch"]

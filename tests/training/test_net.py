@@ -831,9 +831,18 @@ def test_targets_may_be_probabilities():
 
 
 class HostSyncs(TorchDispatchMode):
-    """Counts what item(), float(), int() and bool() of a tensor come down to."""
+    """Counts what item(), float(), int() and bool() of a tensor come down to, and tolist()."""
 
-    count = 0
+    def __init__(self, monkeypatch):
+        super().__init__()
+        self.count = 0
+        tolist = torch.Tensor.tolist
+
+        def counted(tensor):
+            self.count += 1
+            return tolist(tensor)
+
+        monkeypatch.setattr(torch.Tensor, "tolist", counted)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         self.count += func is torch.ops.aten._local_scalar_dense.default
@@ -842,11 +851,11 @@ class HostSyncs(TorchDispatchMode):
 
 @pytest.mark.parametrize("momentum", [0, 0.9])
 @pytest.mark.parametrize("step", STEPS)
-def test_host_syncs_are_a_matter_of_epochs_and_not_of_batches(step, momentum):
+def test_host_syncs_are_a_matter_of_epochs_and_not_of_batches(step, momentum, monkeypatch):
     counts = []
     for batch_size in (N_SAMPLES, 1):
         net = make_net(step=step, batch_size=batch_size, optimizer__momentum=momentum)
-        with HostSyncs() as syncs:
+        with monkeypatch.context() as patch, HostSyncs(patch) as syncs:
             net.fit(X, Y)
         counts.append(syncs.count)
     assert counts[0] == counts[1]

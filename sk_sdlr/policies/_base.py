@@ -196,10 +196,13 @@ class Policy(ABC):
 
 def check_finite(errors: Tensor) -> None:
     """Refuse to rank errors of which one is NaN or infinite."""
-    if not all(map(isfinite, torch.stack(torch.aminmax(errors)).tolist())):
+    if isfinite(float(errors.sum())):  # which it is only if all are
+        return
+    n_bad = int((~torch.isfinite(errors)).sum())
+    if n_bad:
         raise ValueError(
-            "per-sample errors must be finite to be ranked, however: "
-            f"{int((~torch.isfinite(errors)).sum())} of {errors.numel()} are NaN or infinite."
+            "per-sample errors must be finite to be ranked, "
+            f"however: {n_bad} of {errors.numel()} are NaN or infinite."
         )
 
 

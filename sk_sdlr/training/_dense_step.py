@@ -17,7 +17,7 @@ makes its own step. Targets and errors are written and read once for many batche
 
 from __future__ import annotations
 
-from copy import copy
+from math import ceil
 from typing import Any
 
 import torch
@@ -31,7 +31,7 @@ from ._stacked import StackedLayers
 
 # So much of inputs, outputs and targets is held at once: they stay in the cache between the few
 # calls that write them and the batches that read them.
-PIECE_BYTES = 2**20
+PIECE_BYTES = 2**19
 
 
 def dense_step_applies(
@@ -116,50 +116,41 @@ class DenseStep:
     ) -> Tensor:
         """Train on a batch, or on several; see :class:`Step`."""
         n = x.shape[0]
-        batch_size = min(batch_size or n, n)
         self.layers.follow_settings()
-        if self.piece is None or self.piece.batch_size != batch_size:
-            self.piece = self._make_piece(batch_size, n // batch_size)
-        whole = n - n % batch_size
-        step = self.piece.n_batches * batch_size
+        piece = self._piece_for(n, batch_size or n)
+        room = piece.n_batches * piece.batch_size
         output = x
-        for begin in range(0, whole, step):
-            rows = slice(begin, min(begin + step, whole))
-            output = self._run(self.piece, x[rows], y[rows], _at(weight, rows), error[rows])
-        if whole < n:
-            rows = slice(whole, n)
-            short = self.piece.narrowed(n - whole)
-            output = self._run(short, x[rows], y[rows], _at(weight, rows), error[rows])
+        for begin in range(0, n, room):
+            rows = slice(begin, min(begin + room, n))
+            weights = None if weight is None else weight[rows]
+            output = self._run(piece, x[rows], y[rows], weights, error[rows])
         return output
 
     def close(self) -> None:
         """Give the module tensors of its own again, and the optimiser its state."""
         self.layers.give_back()
 
-    def _make_piece(self, batch_size: int, n_batches: int) -> _Piece:
-        return _Piece(self.matrices, batch_size, n_batches, self.activation)
+    def _piece_for(self, n: int, batch_size: int) -> _Piece:
+        n_batches, piece = ceil(n / batch_size), self.piece
+        if piece is None or piece.batch_size != batch_size or piece.made_for < n_batches:
+            piece = self.piece = _Piece(self.matrices, batch_size, n_batches, self.activation)
+        return piece
 
     def _run(
         self, piece: _Piece, x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor
     ) -> Tensor:
-        """Train on whole batches, at most as many as the piece has room for."""
-        size = piece.batch_size
-        n_batches = x.shape[0] // size
-        y = piece.fill(x, y, self.classes)
-        weights = [None] * n_batches if weight is None else weight.split(size)
+        """Train on as many rows as the piece has room for, or fewer."""
+        n, size = x.shape[0], piece.batch_size
+        n_batches, n_last = ceil(n / size), (n - 1) % size + 1
+        piece.fill(x, y, self.classes)
+        weights = [None] * n_batches if weight is None else piece.padded(weight).split(size)
         for i in range(n_batches):
+            n_rows = n_last if i == n_batches - 1 else size
             self._forward(piece, i)
-            self._output_gradient(piece, i, weights[i])
-            self._backward(piece, i)
-        outputs = piece.outputs[:n_batches]
-        if self.classes:
-            torch.gather(outputs, 1, y, out=error.view(n_batches, 1, size))
-            error.neg_()
-            return piece.logits.t()
-        residual = outputs - piece.targets[:n_batches]
-        torch.sum(residual.mul_(residual), 1, out=error.view(n_batches, size))
-        error.mul_(0.5)
-        return outputs[-1].t()
+            self._output_gradient(piece, i, weights[i], n_rows)
+            self._backward(piece, i, n_rows)
+        error.copy_(piece.errors(n_batches, self.classes)[:n])
+        return (piece.logits if self.classes else piece.output[n_batches - 1])[:, :n_last].t()
 
     def _forward(self, piece: _Piece, i: int) -> None:
         h = piece.x_t[i]
@@ -171,7 +162,7 @@ class DenseStep:
             h = with_ones
         torch.mm(self.matrices[-1], h, out=piece.logits if self.classes else piece.output[i])
 
-    def _output_gradient(self, piece: _Piece, i: int, weight: Tensor | None) -> None:
+    def _output_gradient(self, piece: _Piece, i: int, weight: Tensor | None, n_rows: int) -> None:
         delta, output = piece.delta[-1], piece.output[i]
         if self.classes:
             torch.log_softmax(piece.logits, 0, out=output)
@@ -185,13 +176,15 @@ class DenseStep:
                 aten.sigmoid_backward.grad_input(delta, output, grad_input=delta)
         if weight is not None:
             delta.mul_(weight)
+        if n_rows < piece.batch_size:
+            delta[:, n_rows:] = 0  # columns of no row
 
-    def _backward(self, piece: _Piece, i: int) -> None:
+    def _backward(self, piece: _Piece, i: int, n_rows: int) -> None:
         if self.fused:
             lr = self.group["lr"]
-            scale, decay = -lr / piece.batch_size, 1 - lr * self.group["weight_decay"]
+            scale, decay = -lr / n_rows, 1 - lr * self.group["weight_decay"]
         else:
-            scale, decay = 1 / piece.batch_size, 0
+            scale, decay = 1 / n_rows, 0
         for layer in range(len(self.matrices) - 1, 0, -1):
             delta, below = piece.delta[layer], piece.delta[layer - 1]
             torch.mm(self.back[layer], delta, out=below)
@@ -205,7 +198,8 @@ class DenseStep:
 class _Piece:
     """Everything that the step on some batches of one size writes to.
 
-    In it `_1` stands for an appended row of ones, `_t` for a transposed view.
+    In it `_1` stands for an appended row of ones, `_t` for a transposed view. A last batch of
+    fewer rows fills the first columns only; the others hold what was there before.
     """
 
     def __init__(
@@ -213,13 +207,13 @@ class _Piece:
     ) -> None:
         n_inputs, n_outputs = matrices[0].shape[1], matrices[-1].shape[0]
         row_bytes = matrices[0].element_size() * (n_inputs + 2 * n_outputs)
-        self.batch_size = batch_size
+        self.batch_size, self.made_for = batch_size, n_batches
         self.n_batches = max(1, min(n_batches, PIECE_BYTES // (row_bytes * batch_size)))
-        new, sizes = matrices[0].new_empty, [matrix.shape[0] for matrix in matrices]
+        new, sizes = matrices[0].new_zeros, [matrix.shape[0] for matrix in matrices]
 
         self.inputs = new(self.n_batches * batch_size, n_inputs)
         self.inputs[:, -1] = 1
-        self.x: tuple[Tensor, ...] = self.inputs.split(batch_size)
+        self.x = self.inputs.split(batch_size)
         self.x_t = [x.t() for x in self.x]
 
         self.h_1 = [new(size + 1, batch_size) for size in sizes[:-1]]
@@ -227,47 +221,40 @@ class _Piece:
             h_1[-1] = 1
         self.h = [h_1[:-1] for h_1 in self.h_1]
         self.h_1t = [h_1.t() for h_1 in self.h_1]
-        self.z = [torch.empty_like(h) for h in self.h] if activation.keeps_input else self.h
+        self.z = [torch.zeros_like(h) for h in self.h] if activation.keeps_input else self.h
 
         self.logits = new(n_outputs, batch_size)
         self.outputs = new(self.n_batches, n_outputs, batch_size)
-        self.targets = torch.empty_like(self.outputs)
+        self.targets = torch.zeros_like(self.outputs)
         self.output, self.target = self.outputs.unbind(), self.targets.unbind()
         self.delta = [new(size, batch_size) for size in sizes]
 
-    def narrowed(self, batch_size: int) -> _Piece:
-        """Return a piece for one smaller batch, in the same buffers."""
-        short = copy(self)
-        short.batch_size, short.n_batches = batch_size, 1
-        short.x = (self.inputs[:batch_size],)
-        short.x_t = [short.x[0].t()]
-        short.h_1 = [h_1[:, :batch_size] for h_1 in self.h_1]
-        short.h = [h_1[:-1] for h_1 in short.h_1]
-        short.h_1t = [h_1.t() for h_1 in short.h_1]
-        short.z = short.h if self.z is self.h else [z[:, :batch_size] for z in self.z]
-        short.logits = self.logits[:, :batch_size]
-        short.outputs = self.outputs[:1, :, :batch_size]
-        short.targets = self.targets[:1, :, :batch_size]
-        short.output, short.target = (short.outputs[0],), (short.targets[0],)
-        short.delta = [delta[:, :batch_size] for delta in self.delta]
-        return short
-
-    def fill(self, x: Tensor, y: Tensor, classes: bool) -> Tensor:
-        """Write inputs and targets; return the targets in the order of the outputs."""
-        n_batches = x.shape[0] // self.batch_size
+    def fill(self, x: Tensor, y: Tensor, classes: bool) -> None:
+        """Write inputs and targets."""
         self.inputs[: x.shape[0], :-1].copy_(x)
+        n_batches = ceil(x.shape[0] / self.batch_size)
         targets = self.targets[:n_batches]
         if classes:
-            y = y.view(n_batches, 1, self.batch_size)
-            targets.zero_().scatter_(1, y, 1)
+            self.y = self.padded(y).view(n_batches, 1, self.batch_size)
+            targets.zero_().scatter_(1, self.y, 1)
         else:
-            y = y.view(n_batches, self.batch_size, -1).transpose(1, 2)
-            targets.copy_(y)
-        return y
+            y = self.padded(y).view(n_batches, self.batch_size, -1)
+            targets.copy_(y.transpose(1, 2))
 
+    def padded(self, values: Tensor) -> Tensor:
+        """Return one value a row, and zeros up to whole batches."""
+        missing = -values.shape[0] % self.batch_size
+        if not missing:
+            return values
+        return torch.cat([values, values.new_zeros(missing, *values.shape[1:])])
 
-def _at(weight: Tensor | None, rows: slice) -> Tensor | None:
-    return None if weight is None else weight[rows]
+    def errors(self, n_batches: int, classes: bool) -> Tensor:
+        """Return the errors of the rows, those of padding included."""
+        outputs = self.outputs[:n_batches]
+        if classes:
+            return outputs.gather(1, self.y).neg_().view(-1)
+        residual = outputs - self.targets[:n_batches]
+        return residual.mul_(residual).sum(1).mul_(0.5).view(-1)
 
 
 def _is_ordinary_linear(layer: nn.Module) -> bool:

@@ -12,34 +12,42 @@ from torch import Tensor
 CHUNK_BYTES = 2**19
 
 
-def gathered(
-    tensors: Sequence[Tensor], rows: Tensor, batch_size: int
-) -> Iterator[tuple[Tensor, ...]]:
-    """Yield the given rows of all tensors, some whole batches at a time.
+class Gather:
+    """Rows of some tensors, gathered some whole batches at a time into buffers that stay.
 
     Parameters
     ----------
     tensors : sequence of Tensor of shape (n_samples, ...)
         Features, targets, weights; all on one device.
-    rows : Tensor of shape (n_rows,), int64
-        Row numbers in the order in which they are to be visited.
     batch_size : int
-        Each part but the last has a multiple of so many rows.
-
-    Yields
-    ------
-    part : tuple of Tensor
-        The rows of each tensor. They are views of a buffer that is filled anew: valid until the
-        next part is asked for.
+        Each part but the last of a pass has a multiple of so many rows.
     """
-    row_bytes = sum(tensor[:1].nbytes for tensor in tensors)
-    size = batch_size * max(1, CHUNK_BYTES // max(1, row_bytes * batch_size))
-    buffers = [t.new_empty((min(size, rows.shape[0]), *t.shape[1:])) for t in tensors]
-    for some in rows.split(size):
-        yield tuple(
-            torch.index_select(tensor, 0, some, out=buffer[: some.shape[0]])
-            for tensor, buffer in zip(tensors, buffers, strict=True)
-        )
+
+    def __init__(self, tensors: Sequence[Tensor], batch_size: int) -> None:
+        self.tensors = tensors
+        row_bytes = sum(tensor[:1].nbytes for tensor in tensors)
+        whole_batches = max(1, CHUNK_BYTES // max(1, row_bytes * batch_size))
+        self.size = min(batch_size * whole_batches, tensors[0].shape[0])
+        self.buffers = [tensor.new_empty((self.size, *tensor.shape[1:])) for tensor in tensors]
+
+    def __call__(self, rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Yield the given rows of all tensors.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n_rows,), int64
+            Row numbers in the order in which they are to be visited.
+
+        Yields
+        ------
+        part : tuple of Tensor
+            The rows of each tensor, valid until the next part is asked for.
+        """
+        for some in rows.split(self.size):
+            yield tuple(
+                torch.index_select(tensor, 0, some, out=buffer[: some.shape[0]])
+                for tensor, buffer in zip(self.tensors, self.buffers, strict=True)
+            )
 
 
 def sequential_batches(tensors: Sequence[Tensor], batch_size: int) -> Iterator[tuple[Tensor, ...]]:

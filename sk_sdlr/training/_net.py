@@ -15,11 +15,13 @@ from skorch.callbacks import Callback, PrintLog
 from torch import Tensor, nn
 
 from ..policies import ActiveSet, EpochErrors, FullData, Policy
-from ._batches import gathered, sequential_batches
+from ._batches import sequential_batches
 from ._dense_step import DenseStep, dense_step_applies
 from ._errors import per_sample_error
 from ._isolation import choose_threads, seeded, threads
+from ._rows import TrainingRows
 from ._schedule import LR_SCHEDULES, Budget, LearningRate
+from ._snapshot import Snapshot
 from ._steps import AutogradStep, Step
 from ._tensors import tensors_of
 
@@ -118,6 +120,9 @@ class ActiveSetNet(NeuralNet):
         # It lays out its table even when it is not to print it, at 0.2 ms an epoch.
         return [("print_log", PrintLog())] if self.verbose else []
 
+    # The step of the run in progress; DenseStep holds the weights while it is open.
+    _open_step: Step | None = None
+
     def initialize(self) -> ActiveSetNet:
         """Initialise module, criterion, optimiser and callbacks, from `random_state` alone."""
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -183,6 +188,7 @@ class ActiveSetNet(NeuralNet):
             with seeded(seed, self.device) as generator, threads(self._n_threads()):
                 self._run(data, held_out, budget, rate, generator, datasets)
         finally:
+            self._close_step()
             rate.restore()
         return self
 
@@ -195,12 +201,10 @@ class ActiveSetNet(NeuralNet):
         generator: torch.Generator,
         datasets: dict[str, Any],
     ) -> None:
-        policy = FullData() if self.policy is None else self.policy
-        good, step = _Snapshot(self.module_), None
-        dtype = next(self.module_.parameters()).dtype
-        last_error = torch.full((budget.n_samples,), torch.nan, device=self.device, dtype=dtype)
+        policy, good = self.policy or FullData(), Snapshot(self.module_)
+        rows = TrainingRows(data, self.batch_size, next(self.module_.parameters()).dtype)
         active = everything = self._to_device(policy.start(budget.n_samples))
-        visited_by_callbacks = self._is_watched(EPOCH_HOOKS)
+        watched = self._is_watched(EPOCH_HOOKS)
         while not budget.over:
             self._begin_epoch(datasets)
             began = perf_counter()
@@ -209,8 +213,7 @@ class ActiveSetNet(NeuralNet):
                     active = everything
                 rate.before_epoch(budget)
                 good.save()
-                step = self._make_step(data[1]) if step is None else step
-                errors = self._train_epoch(step, data, active, budget, generator, last_error)
+                errors = rows.visit(active, self._step(data[1]), budget, generator)
                 record = self._judge(errors, held_out, rate.current, good)
                 budget.spend(record["n_active"])
                 if not budget.over and not budget.annealing(1):
@@ -219,18 +222,11 @@ class ActiveSetNet(NeuralNet):
             except KeyboardInterrupt:
                 self._warn_interrupted()
                 raise
-            finally:
-                # Whoever looks between two epochs sees module and optimiser as torch has them.
-                if step is not None and (budget.over or visited_by_callbacks):
-                    step.close()
-                    step = None
             record |= {"lr": rate.current, "duration": perf_counter() - began}
             rate.after_epoch(record.get("valid_loss", record["train_loss"]))
-            row = self.history[-1]
-            # Some of skorch's callbacks want to see a last batch; this is all there is of it.
-            row["batches"] = row["batches"] or [{}]
-            row.update(record)
-            self.notify("on_epoch_end", **datasets)
+            if watched:  # whoever looks between two epochs sees everything as torch has it
+                self._close_step()
+            self._end_epoch(record, datasets)
 
     def _begin_epoch(self, datasets: dict[str, Any]) -> None:
         try:
@@ -239,43 +235,19 @@ class ActiveSetNet(NeuralNet):
             del self.history[-1]
             raise
 
-    def _train_epoch(
-        self,
-        step: Step,
-        data: tuple[Tensor, ...],
-        active: ActiveSet,
-        budget: Budget,
-        generator: torch.Generator,
-        last_error: Tensor,
-    ) -> EpochErrors:
-        """Visit the active rows once, in random order; return their errors."""
-        if not self.module_.training:
-            self.module_.train()
-        sample_weight = data[2] if len(data) == 3 else None
-        weight = _loss_weight(sample_weight, active)
-        tensors = data[:2] if weight is None else (*data[:2], weight)
-        n_active, size = active.index.shape[0], self.batch_size
-        order = torch.randperm(n_active, generator=generator)[: budget.affordable(n_active)]
-        rows = active.index.index_select(0, order.to(active.index.device))
-        error = last_error.new_empty(rows.shape[0])
-        visit = self._watched(step) if self._is_watched(BATCH_HOOKS) else step
-        begin = 0
-        for x, y, *w in gathered(tensors, rows, size):
-            end = begin + x.shape[0]
-            visit(x, y, w[0] if w else None, error[begin:end], size)
-            begin = end
-        if sample_weight is not None:
-            # The weights of the user belong to the error of a row, those of the policy do not.
-            error *= sample_weight.index_select(0, rows)
-        last_error.index_copy_(0, rows, error)
-        return EpochErrors(rows, error, size, budget.epoch + 1, budget.n_epochs, last_error)
+    def _end_epoch(self, record: dict[str, Any], datasets: dict[str, Any]) -> None:
+        row = self.history[-1]
+        # Some of skorch's callbacks want to see a last batch; this is all there is of it.
+        row["batches"] = row["batches"] or [{}]
+        row.update(record)
+        self.notify("on_epoch_end", **datasets)
 
     def _judge(
         self,
         errors: EpochErrors,
         held_out: tuple[Tensor, ...] | None,
         lr: float,
-        good: _Snapshot,
+        good: Snapshot,
     ) -> dict[str, Any]:
         """Return the losses of the epoch; raise if they, or the weights, are not finite."""
         # A sum is finite if its terms are; all of them are one question to the device.
@@ -305,6 +277,19 @@ class ActiveSetNet(NeuralNet):
             if watched:
                 self._notify_batch_end(x, y, False, error.mean(), output)
         return float(total) / n_rows
+
+    def _step(self, y: Tensor) -> Step:
+        """Return what trains on the batches, with the module ready for it."""
+        if not self.module_.training:
+            self.module_.train()
+        if self._open_step is None:
+            self._open_step = self._make_step(y)
+        return self._watched(self._open_step) if self._is_watched(BATCH_HOOKS) else self._open_step
+
+    def _close_step(self) -> None:
+        if self._open_step is not None:
+            self._open_step.close()
+            self._open_step = None
 
     def _make_step(self, y: Tensor) -> Step:
         asks_for_gradients = self._is_watched(["on_grad_computed"])
@@ -383,7 +368,8 @@ class ActiveSetNet(NeuralNet):
                 value = getattr(self, name)
                 raise ValueError(f"{name} must be {allowed}, however: {name}={value!r}.")
 
-    def _go_back(self, lr: float, good: _Snapshot) -> None:
+    def _go_back(self, lr: float, good: Snapshot) -> None:
+        self._close_step()
         good.restore()
         self.optimizer_.state.clear()  # moments that are not finite would spoil the next fit
         epoch = self.history[-1, "epoch"]
@@ -414,35 +400,3 @@ class ActiveSetNet(NeuralNet):
             weight = None if active.weight is None else active.weight.to(self.device)
             return replace(active, index=active.index.to(self.device), weight=weight)
         return active
-
-
-class _Snapshot:
-    """The weights and buffers of a module, to go back to."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.parameters, self.buffers = list(module.parameters()), list(module.buffers())
-        self.saved = [tensor.detach().clone() for tensor in self._live()]
-
-    def weights(self) -> list[Tensor]:
-        """Return the weights, outside autograd."""
-        # Asked for each time: DenseStep gives the parameters other data.
-        return [parameter.data for parameter in self.parameters]
-
-    def save(self) -> None:
-        torch._foreach_copy_(self.saved, self._live())
-
-    def restore(self) -> None:
-        torch._foreach_copy_(self._live(), self.saved)
-
-    def _live(self) -> list[Tensor]:
-        return self.weights() + self.buffers
-
-
-def _loss_weight(sample_weight: Tensor | None, active: ActiveSet) -> Tensor | None:
-    """Return the weight of every row in the loss: the user's times the policy's."""
-    if active.weight is None:
-        return sample_weight
-    n_samples = int(active.index[-1]) + 1 if sample_weight is None else sample_weight.shape[0]
-    weight = active.weight.new_ones(n_samples) if sample_weight is None else sample_weight.clone()
-    weight[active.index] *= active.weight
-    return weight

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sk_sdlr.training import _batches
-from sk_sdlr.training._batches import gathered, sequential_batches
+from sk_sdlr.training._batches import Gather, sequential_batches
 
 N_SAMPLES = 60
 ROW = torch.arange(N_SAMPLES)
@@ -26,7 +26,7 @@ def test_every_row_is_visited_once_and_in_order(rows, batch_size, chunk_bytes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_batches, "CHUNK_BYTES", chunk_bytes)
         tensors = FEATURES, IMAGES, ROW, WEIGHTS
-        for x, image, row, weight in gathered(tensors, torch.tensor(rows), batch_size):
+        for x, image, row, weight in Gather(tensors, batch_size)(torch.tensor(rows)):
             torch.testing.assert_close(x, FEATURES[row], rtol=0, atol=0)
             torch.testing.assert_close(image, IMAGES[row], rtol=0, atol=0)
             torch.testing.assert_close(weight, WEIGHTS[row], rtol=0, atol=0)
@@ -42,7 +42,7 @@ def test_parts_are_views_of_one_buffer_no_larger_than_a_chunk(monkeypatch):
     monkeypatch.setattr(_batches, "CHUNK_BYTES", 20 * FEATURES[0].nbytes)
     storages = {
         (x.untyped_storage().data_ptr(), x.untyped_storage().nbytes())
-        for (x,) in gathered([FEATURES], ROW, 4)
+        for (x,) in Gather([FEATURES], 4)(ROW)
     }
     assert len(storages) == 1
     assert storages.pop()[1] == 20 * FEATURES[0].nbytes
@@ -50,19 +50,19 @@ def test_parts_are_views_of_one_buffer_no_larger_than_a_chunk(monkeypatch):
 
 def test_a_batch_larger_than_a_chunk_is_one_chunk(monkeypatch):
     monkeypatch.setattr(_batches, "CHUNK_BYTES", 1)
-    assert {x.untyped_storage().nbytes() for (x,) in gathered([FEATURES], ROW, 4)} == {
+    assert {x.untyped_storage().nbytes() for (x,) in Gather([FEATURES], 4)(ROW)} == {
         4 * FEATURES[0].nbytes
     }
 
 
 def test_the_buffer_is_no_larger_than_the_rows():
-    (x,) = next(gathered([FEATURES], ROW[:5], 1000))
+    (x,) = next(Gather([FEATURES[:5]], 1000)(ROW[:5]))
     assert x.untyped_storage().nbytes() == FEATURES[:5].nbytes
 
 
 def test_training_data_are_left_as_they_were():
     data = FEATURES.clone()
-    for (x,) in gathered([data], ROW.flip(0), 7):
+    for (x,) in Gather([data], 7)(ROW.flip(0)):
         x.zero_()
     torch.testing.assert_close(data, FEATURES, rtol=0, atol=0)
 

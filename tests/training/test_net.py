@@ -27,7 +27,7 @@ from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 from sk_sdlr.modules import MLP
 from sk_sdlr.policies import ActiveSet, FullData, Policy, ShrinkRecall
-from sk_sdlr.training import ActiveSetNet, SquaredError, _batches, _net
+from sk_sdlr.training import ActiveSetNet, SquaredError, _batches, _rows
 
 N_SAMPLES, N_FEATURES, N_CLASSES = 50, 3, 2
 SIZES = [50, 40, 32, 26, 21, 17, 14, 12, 10, 8, 50, 40]  # s = t = 0.2, Algorithm 3
@@ -868,17 +868,18 @@ def test_host_syncs_are_a_matter_of_epochs_and_not_of_batches(step, momentum, mo
 def test_the_batch_loop_does_not_wait_for_the_gpu(step, monkeypatch):
     n_rows = 0
 
-    def strictly_gathered(*args):
-        nonlocal n_rows
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            for part in _batches.gathered(*args):
-                n_rows += len(part[0])
-                yield part
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
+    class StrictGather(_batches.Gather):
+        def __call__(self, rows):
+            nonlocal n_rows
+            torch.cuda.set_sync_debug_mode("error")
+            try:
+                for part in super().__call__(rows):
+                    n_rows += len(part[0])
+                    yield part
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(_net, "gathered", strictly_gathered)
+    monkeypatch.setattr(_rows, "Gather", StrictGather)
     net = make_net(step=step, device="cuda", policy=ShrinkRecall()).fit(X, Y)
     assert n_rows == sum(column(net, "n_active"))
 

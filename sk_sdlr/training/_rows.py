@@ -1,0 +1,66 @@
+"""The training set while it is trained on: its tensors, and the last known error of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from ..policies import ActiveSet, EpochErrors
+from ._batches import Gather
+from ._schedule import Budget
+from ._steps import Step
+
+
+class TrainingRows:
+    """Rows that are visited, some of them an epoch.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor of shape (n_samples, ...)
+        Features, targets and, where there are any, sample weights; on the device to train on.
+    batch_size : int
+        Rows a batch.
+    dtype : torch.dtype
+        Type of the errors.
+    """
+
+    def __init__(self, tensors: Sequence[Tensor], batch_size: int, dtype: torch.dtype) -> None:
+        self.features, self.targets = tensors[:2]
+        self.sample_weight = tensors[2] if len(tensors) == 3 else None
+        self.batch_size = batch_size
+        n_samples, device = self.features.shape[0], self.features.device
+        self.last_error = torch.full((n_samples,), torch.nan, device=device, dtype=dtype)
+        self.plain = Gather(tensors, batch_size)
+
+    def visit(
+        self, active: ActiveSet, step: Step, budget: Budget, generator: Generator
+    ) -> EpochErrors:
+        """Train on the active rows once, in random order; return their errors."""
+        n_active = active.index.shape[0]
+        order = torch.randperm(n_active, generator=generator)[: budget.affordable(n_active)]
+        rows = active.index.index_select(0, order.to(active.index.device))
+        error = self.last_error.new_empty(rows.shape[0])
+        begin = 0
+        for x, y, *weight in self._gather(active)(rows):
+            end = begin + x.shape[0]
+            step(x, y, weight[0] if weight else None, error[begin:end], self.batch_size)
+            begin = end
+        if self.sample_weight is not None:
+            # The weights of the user belong to the error of a row, those of the policy do not.
+            error *= self.sample_weight.index_select(0, rows)
+        self.last_error.index_copy_(0, rows, error)
+        return EpochErrors(
+            rows, error, self.batch_size, budget.epoch + 1, budget.n_epochs, self.last_error
+        )
+
+    def _gather(self, active: ActiveSet) -> Gather:
+        """Return what gathers batches, with the policy's weights if it has any."""
+        if active.weight is None:
+            return self.plain
+        weight = torch.ones_like(self.last_error)
+        weight[active.index] = active.weight.to(weight)
+        if self.sample_weight is not None:
+            weight *= self.sample_weight
+        return Gather((self.features, self.targets, weight), self.batch_size)

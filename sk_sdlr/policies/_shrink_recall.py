@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from math import ceil
 from numbers import Integral, Real
 
@@ -100,9 +101,10 @@ class ShrinkRecall(Policy):
         if self.alpha is None:
             return drop_lowest(active, epoch, int(self.s * active.index.shape[0]))
         check_finite(epoch.error)
-        thresholds = smooth(batch_thresholds(epoch, self.s), self.alpha)
-        keep = not_under(epoch.error, thresholds, _block_size(epoch.batch_size, self.s))
-        return keep_rows(active, epoch, keep, float(thresholds.mean()))
+        block = block_size(epoch.batch_size, self.s)
+        thresholds = smooth(block_thresholds(epoch.error, block, self.s), self.alpha)
+        keep = not_under(epoch.error, thresholds, block)
+        return keep_rows(active, epoch, keep, sum(thresholds) / len(thresholds))
 
 
 def drop_lowest(active: ActiveSet, epoch: EpochErrors, n_dropped: int) -> ActiveSet:
@@ -120,14 +122,43 @@ def drop_lowest(active: ActiveSet, epoch: EpochErrors, n_dropped: int) -> Active
     return ActiveSet(kept, threshold=float(highest_dropped))
 
 
-def not_under(errors: Tensor, thresholds: Tensor, block: int) -> Tensor:
+def block_size(batch_size: int, s: float) -> int:
+    """Return how many rows share a threshold: a batch."""
+    # NOTE[DIFF]: batches so small that s makes less than a row of them are taken several at a
+    # time; the paper's batches have 100 rows and more.
+    if s * batch_size >= 1:
+        return batch_size
+    size = batch_size * ceil(1 / (s * batch_size))
+    return size if int(s * size) else size + batch_size  # if rounded to just under one row
+
+
+def block_thresholds(errors: Tensor, block: int, s: float) -> list[float]:
+    """Return t_i of each block: the error that ``int(s * block size)`` of its rows lie under."""
+    n_whole, n_rest = divmod(errors.shape[0], block)
+    thresholds: list[float] = []
+    if n_whole:
+        whole = errors[: n_whole * block].view(n_whole, block)
+        thresholds = order_statistic(whole, int(s * block)).tolist()
+    if n_rest:
+        thresholds.append(sorted(errors[-n_rest:].tolist())[int(s * n_rest)])
+    return thresholds
+
+
+def smooth(thresholds: list[float], alpha: float) -> list[float]:
+    """Return t'_i = alpha t'_{i-1} + (1 - alpha) t_i with t'_1 = t_1 (Eq. 9)."""
+    # In this form equal thresholds stay equal to the last bit. A batch of training takes a hundred
+    # times as long as its term here.
+    return list(accumulate(thresholds, lambda past, new: past + (1 - alpha) * (new - past)))
+
+
+def not_under(errors: Tensor, thresholds: list[float], block: int) -> Tensor:
     """Return which errors do not lie under the threshold of their block."""
     keep = torch.empty_like(errors, dtype=torch.bool)
     n_whole = errors.shape[0] // block
     whole = n_whole * block
     torch.ge(
         errors[:whole].view(n_whole, block),
-        thresholds[:n_whole, None],
+        errors.new_tensor(thresholds[:n_whole]).unsqueeze(1),
         out=keep[:whole].view(n_whole, block),
     )
     torch.ge(errors[whole:], thresholds[-1], out=keep[whole:])
@@ -142,45 +173,6 @@ def keep_rows(active: ActiveSet, epoch: EpochErrors, keep: Tensor, threshold: fl
         mask[active.index] = True
     mask.index_copy_(0, epoch.index, keep)
     return ActiveSet(rows_where(mask), threshold=threshold)
-
-
-def batch_thresholds(epoch: EpochErrors, s: float) -> Tensor:
-    """Return t_i of each batch: the error that ``int(s * batch size)`` of its rows lie under."""
-    # NOTE[DIFF]: batches so small that s makes less than a row of them are taken several at a
-    # time; the paper's batches have 100 rows and more.
-    block = _block_size(epoch.batch_size, s)
-    n_whole, n_rest = divmod(epoch.error.shape[0], block)
-    parts = []
-    if n_whole:
-        whole = epoch.error[: n_whole * block].view(n_whole, block)
-        parts.append(order_statistic(whole, int(s * block)))
-    if n_rest:
-        parts.append(order_statistic(epoch.error[-n_rest:], int(s * n_rest)).reshape(1))
-    return torch.cat(parts)
-
-
-def smooth(thresholds: Tensor, alpha: float) -> Tensor:
-    """Return t'_i = alpha t'_{i-1} + (1 - alpha) t_i with t'_1 = t_1 (Eq. 9).
-
-    A scan by doubling: after step j each entry holds the sum over its 2^j last terms, so
-    log2(n_batches) vector operations do it, fewer once alpha^(2^j) is nothing.
-    """
-    # On numpy's side of the same memory: for so few numbers its calls are much the cheaper ones.
-    smoothed = (thresholds.double() * (1 - alpha)).cpu()
-    smoothed[0] = thresholds[0]
-    terms = smoothed.numpy()
-    reach, decay = 1, alpha
-    negligible = torch.finfo(thresholds.dtype).eps / 16
-    while reach < len(terms) and decay > negligible:
-        terms[reach:] += decay * terms[:-reach]
-        reach, decay = 2 * reach, decay * decay
-    # A mean lies between what it is a mean of; rounding must not drop rows of equal error.
-    return smoothed.to(thresholds).clamp(thresholds.min(), thresholds.max())
-
-
-def _block_size(batch_size: int, s: float) -> int:
-    size = batch_size * ceil(1 / (s * batch_size))
-    return size if int(s * size) else size + batch_size  # if rounded to just under one row
 
 
 def _check_share(name: str, value: object, also: str = "") -> None:

@@ -164,21 +164,21 @@ def timed(net, X, y):
 # rows took time.
 
 
-def print_table(name, rows):
-    print(f"\n{name}: {EPOCHS[name]} epochs")
+def print_table(results):
     print(
-        f"{'':20}{'test error':>11}{'seconds':>9}{'rows visited':>14}"
+        f"\n{'':8}{'':18}{'test error':>10}{'seconds':>9}{'rows visited':>14}"
         f"{'vs plain':>10}{'vs skorch':>11}{'vs MLPClassifier':>18}{'ideal':>7}"
     )
-    plain = rows["plain (s=0)"]
-    for label, (error, seconds, visits) in rows.items():
-        speedups = [
-            rows[other][1] / seconds for other in ("plain (s=0)", "stock skorch", "MLPClassifier")
-        ]
-        print(
-            f"{label:20}{error:11.4f}{seconds:9.2f}{visits:14,}"
-            f"{speedups[0]:9.2f}x{speedups[1]:10.1f}x{speedups[2]:17.1f}x{plain[2] / visits:7.2f}"
-        )
+    for name, (rows, _) in results.items():
+        plain, *_ = rows.values()
+        for label, (error, seconds, visits) in rows.items():
+            others = (rows[other][1] / seconds for other in (*rows,) if "s=0.2" not in other)
+            speedups = "".join(f"{x:{w}.2f}x" for x, w in zip(others, (9, 10, 17), strict=True))
+            print(
+                f"{name:8}{label:18}{error:10.4f}{seconds:9.2f}{visits:14,}"
+                f"{speedups}{plain[2] / visits:7.2f}"
+            )
+    print(f"Epochs: {', '.join(f'{name} {n}' for name, n in EPOCHS.items())}.")
 
 
 # %%
@@ -210,8 +210,7 @@ def main():
         torch.manual_seed(0)  # stock skorch has no random_state
         with tqdm(total=4 * sum(EPOCHS.values()), unit="epoch", desc="training") as bar:
             results = {name: run(name, bar) for name in EPOCHS}
-    for name, (rows, _) in results.items():
-        print_table(name, rows)
+    print_table(results)
     figure = draw({name: curves for name, (_, curves) in results.items()})
     figure.savefig("demo.png", dpi=120)
     print(f"\npicture: {Path('demo.png').resolve()}")

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, _fit_context, is_regressor
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from skorch.callbacks import EarlyStopping
 from torch import Tensor, nn
@@ -38,13 +38,14 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     """
 
     _stratify = False
+    _net_class: type[ActiveSetNet] = ActiveSetNet
 
     _parameter_constraints: dict = {
         "s": [Interval(Real, 0, 1, closed="left")],
         "t": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="right")],
         "alpha": [Interval(Real, 0, 1, closed="left"), None],
         "recall": ["boolean"],
-        "policy": [Policy, None],
+        "policy": [HasMethods(["start", "update"]), None],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
@@ -118,7 +119,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             before the epoch in which they did.
         """
         self._check_parameters()
-        device, policy = resolve_device(self.device), self._policy()
+        device, policy = resolve_device(self.device, self.precision), self._policy()
         again = self.warm_start and hasattr(self, "net_")
         rows = self._check_rows(X, y, sample_weight, reset=not again, learn=not again)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -138,7 +139,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> BaseShrinkingEstimator:
         """Visit each row once, at the learning rate `lr`."""
         self._check_parameters()
-        device, first = resolve_device(self.device), not hasattr(self, "net_")
+        device, first = resolve_device(self.device, self.precision), not hasattr(self, "net_")
         rows = self._check_rows(X, y, sample_weight, reset=first, learn=False)
         train = self._dataset(rows, learn=first)
         if first:
@@ -148,6 +149,10 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         return self
 
     def _policy(self) -> Policy:
+        if isinstance(self.policy, type):
+            raise ValueError(
+                f"policy must be an object, not a class, however: policy={self.policy!r}."
+            )
         if self.policy is not None:
             return self.policy
         return ShrinkRecall(self.s, self.t, self.alpha, self.recall)
@@ -193,7 +198,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
                     load_best=True,
                 )
             )
-        net = ActiveSetNet(
+        net = self._net_class(
             module,
             self._criterion(),
             optimizer=optimizer,

@@ -14,7 +14,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from torch import nn
 
-from ..training import SquaredError
+from ..training import ActiveSetNetClassifier, SquaredError
 from ._rows import Rows
 
 
@@ -27,6 +27,7 @@ class ShrinkingClassifierMixin(ClassifierMixin):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
     _stratify = True
+    _net_class = ActiveSetNetClassifier
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """Visit each of these rows once, at the learning rate `lr`; no row is dropped.

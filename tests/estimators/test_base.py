@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sk_sdlr import ShrinkingDNNClassifier, ShrinkingDNNRegressor
+from sk_sdlr import ShrinkingDNNClassifier, ShrinkingDNNRegressor, ShrinkRecall
+from sk_sdlr.estimators import _devices
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("f")
 Y = np.arange(40) % 2
@@ -36,6 +37,7 @@ def with_bad_value(value):
         ("alpha", "0.5"),
         ("recall", "yes"),
         ("policy", "shrink"),
+        ("policy", ShrinkRecall),
         ("activation", "softplus"),
         ("output_activation", "tanh"),
         ("loss", "hinge"),
@@ -153,8 +155,16 @@ def test_any_batch_size_works(batch_size, batch_norm):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_a_device_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match=r"device='cuda:1' is not there; this machine has .*cpu"):
+    with pytest.raises(ValueError, match=r"device='cuda:1' is not there .* machine has .*cpu"):
         ShrinkingDNNClassifier(device="cuda:1").fit(X, Y)
+
+
+def test_float64_keeps_auto_off_mps(monkeypatch):
+    monkeypatch.setattr(_devices, "_available", lambda: ["mps", "cpu"])
+    assert _devices.resolve_device("auto") == "mps"
+    assert _devices.resolve_device("auto", "float64") == "cpu"
+    with pytest.raises(ValueError, match="'mps' is not there for precision='float64'"):
+        _devices.resolve_device("mps", "float64")
 
 
 @pytest.mark.gpu

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits, make_classification, make_friedman1
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochScoring
 
 from sk_sdlr import (
     FullData,
@@ -26,6 +26,7 @@ from sk_sdlr import (
     ShrinkRecall,
 )
 from sk_sdlr.datasets import load_higgs
+from sk_sdlr.policies import ActiveSet
 
 PLAIN = {"hidden_layer_sizes": (16,), "batch_norm": False, "dropout": 0.0, "random_state": 0}
 
@@ -435,6 +436,25 @@ def test_user_callbacks_are_called_and_can_be_read(table):
     count = Count()
     ShrinkingDNNClassifier(**PLAIN, max_epochs=4, callbacks=[count]).fit(*table)
     assert count.epochs == 4
+
+
+def test_skorchs_scoring_callbacks_see_classes(table):
+    scoring = EpochScoring("accuracy", on_train=True, name="accuracy", use_caching=False)
+    net = ShrinkingDNNClassifier(**PLAIN, s=0.0, lr=0.01, max_epochs=20, callbacks=[scoring])
+    net.fit(*table)
+    assert net.history_[-1]["accuracy"] == pytest.approx(net.score(*table))
+
+
+def test_a_policy_need_not_inherit(table):
+    class Half:
+        def start(self, n_samples):
+            return ActiveSet(torch.arange(n_samples))
+
+        def update(self, active, epoch, *, generator):
+            return ActiveSet(torch.arange(epoch.n_samples // 2))
+
+    net = ShrinkingDNNClassifier(**PLAIN, policy=Half(), max_epochs=4, anneal=0.0)
+    assert sizes(net.fit(*table)) == [600, 300, 300, 300]
 
 
 def test_verbose_prints_a_line_an_epoch(table, capsys):

@@ -2,9 +2,10 @@
 
     python benchmarks/overhead.py [--repeats 3] [--only higgs|mnist] [--out FILE]
 
-Same net, optimiser, batch size and number of epochs for all, in one process, in turn. Printed are medians of the repeats and of their ratios. Memory is measured in its own process.
-`shrinking` takes the exact quantile of an epoch (``alpha=None``, line 10 of Algorithm 3), `smoothed`
-the thresholds of Eq. 9 (``alpha=0.5``); both have s = t = 0.2.
+Same net, optimiser, batch size and number of epochs for all, in one process, in turn. Printed are
+medians of the repeats and of their ratios. Memory is measured in a process of its own. `shrinking`
+takes the exact quantile of an epoch (``alpha=None``, line 10 of Algorithm 3), `smoothed` the
+thresholds of Eq. 9 (``alpha=0.5``); both have s = t = 0.2.
 """
 
 from __future__ import annotations

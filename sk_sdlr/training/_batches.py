@@ -9,7 +9,7 @@ from torch import Tensor
 
 # Rows are gathered so many bytes at a time: few calls, yet what was gathered is still in the
 # cache when it is trained on, and an epoch needs no second copy of the data.
-CHUNK_BYTES = 2**19
+CHUNK_BYTES = 2**18
 
 
 class Gather:

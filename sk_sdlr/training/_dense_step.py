@@ -31,7 +31,7 @@ from ._stacked import StackedLayers
 
 # So much of inputs, outputs and targets is held at once: they stay in the cache between the few
 # calls that write them and the batches that read them.
-PIECE_BYTES = 2**19
+PIECE_BYTES = 2**18
 
 
 def dense_step_applies(

@@ -139,6 +139,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> BaseShrinkingEstimator:
         """Visit each row once, at the learning rate `lr`."""
         self._check_parameters()
+        self._policy()
         device, first = resolve_device(self.device, self.precision), not hasattr(self, "net_")
         rows = self._check_rows(X, y, sample_weight, reset=first, learn=False)
         train = self._dataset(rows, learn=first)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
@@ -29,6 +29,7 @@ class ShrinkingClassifierMixin(ClassifierMixin):
     _stratify = True
     _net_class = ActiveSetNetClassifier
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """Visit each of these rows once, at the learning rate `lr`; no row is dropped.
 
@@ -160,6 +161,7 @@ class ShrinkingRegressorMixin(RegressorMixin):
         "loss": [StrOptions({"auto", "squared_error"})],
     }
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Visit each of these rows once, at the learning rate `lr`; no row is dropped.
 

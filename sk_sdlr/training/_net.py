@@ -405,10 +405,7 @@ class ActiveSetNet(NeuralNet):
 class ActiveSetNetClassifier(ActiveSetNet):
     """An ActiveSetNet whose `predict` returns class numbers, as scorers of classes want it.
 
-    Parameters
-    ----------
-    *args, **kwargs
-        Those of :class:`ActiveSetNet`.
+    Its parameters are those of :class:`ActiveSetNet`.
 
     Examples
     --------

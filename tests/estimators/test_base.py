@@ -11,6 +11,7 @@ from sk_sdlr.estimators import _devices
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("f")
 Y = np.arange(40) % 2
+CLASSES_FIRST = (ShrinkingDNNClassifier, "partial_fit")
 
 
 def with_bad_value(value):
@@ -69,11 +70,13 @@ def with_bad_value(value):
         ("random_state", "zero"),
     ],
 )
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("kind", [ShrinkingDNNClassifier, ShrinkingDNNRegressor])
-def test_bad_parameter_is_named_with_its_value_before_any_work(kind, parameter, value):
+def test_bad_parameter_is_named_with_its_value_before_any_work(kind, method, parameter, value):
     estimator = kind(**{parameter: value})
+    classes = {"classes": [0, 1]} if (kind, method) == CLASSES_FIRST else {}
     with pytest.raises((ValueError, TypeError)) as raised:
-        estimator.fit(X, Y)
+        getattr(estimator, method)(X, Y, **classes)
     assert parameter in str(raised.value)
     assert str(value) in str(raised.value)
     assert not hasattr(estimator, "net_")

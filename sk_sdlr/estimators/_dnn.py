@@ -140,7 +140,7 @@ class ShrinkingDNNClassifier(ShrinkingClassifierMixin, _BaseDNN):
         The classes.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had any.
     n_iter_ : int
         Epochs done.
@@ -345,7 +345,7 @@ class ShrinkingDNNRegressor(ShrinkingRegressorMixin, _BaseDNN):
         and valid_loss with `early_stopping`.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had any.
     n_iter_ : int
         Epochs done.

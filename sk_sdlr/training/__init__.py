@@ -2,7 +2,8 @@
 
 from ._dense_step import DenseStep
 from ._errors import SquaredError, per_sample_error
-from ._net import ActiveSetNet, ActiveSetNetClassifier
+from ._net import ActiveSetNet
+from ._net_classifier import ActiveSetNetClassifier
 from ._schedule import Budget, LearningRate
 from ._steps import AutogradStep, Step
 

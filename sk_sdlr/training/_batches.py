@@ -10,6 +10,13 @@ from torch import Tensor
 # Rows are gathered so many bytes at a time: few calls, yet what was gathered is still in the
 # cache when it is trained on, and an epoch needs no second copy of the data.
 CHUNK_BYTES = 2**18
+# On an accelerator a call costs more than what it moves.
+ACCELERATOR_CHUNK_BYTES = 2**26
+
+
+def chunk_bytes(device: torch.device) -> int:
+    """Return how many bytes are best gathered at a time."""
+    return CHUNK_BYTES if device.type == "cpu" else ACCELERATOR_CHUNK_BYTES
 
 
 class Gather:
@@ -26,7 +33,8 @@ class Gather:
     def __init__(self, tensors: Sequence[Tensor], batch_size: int) -> None:
         self.tensors = tensors
         row_bytes = sum(tensor[:1].nbytes for tensor in tensors)
-        whole_batches = max(1, CHUNK_BYTES // max(1, row_bytes * batch_size))
+        room = chunk_bytes(tensors[0].device)
+        whole_batches = max(1, room // max(1, row_bytes * batch_size))
         self.size = min(batch_size * whole_batches, tensors[0].shape[0])
         self.buffers = [tensor.new_empty((self.size, *tensor.shape[1:])) for tensor in tensors]
 

@@ -25,13 +25,10 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from ..modules import MLP
+from ._batches import chunk_bytes
 from ._dense_activations import DENSE_ACTIVATIONS, DenseActivation, aten
 from ._errors import SquaredError
 from ._stacked import StackedLayers
-
-# So much of inputs, outputs and targets is held at once: they stay in the cache between the few
-# calls that write them and the batches that read them.
-PIECE_BYTES = 2**18
 
 
 def dense_step_applies(
@@ -196,7 +193,7 @@ class DenseStep:
 
 
 class _Piece:
-    """Everything that the step on some batches of one size writes to.
+    """Everything that the step on some batches of one size writes to, small enough for the cache.
 
     In it `_1` stands for an appended row of ones, `_t` for a transposed view. A last batch of
     fewer rows fills the first columns only; the others hold what was there before.
@@ -208,7 +205,9 @@ class _Piece:
         n_inputs, n_outputs = matrices[0].shape[1], matrices[-1].shape[0]
         row_bytes = matrices[0].element_size() * (n_inputs + 2 * n_outputs)
         self.batch_size, self.made_for = batch_size, n_batches
-        self.n_batches = max(1, min(n_batches, PIECE_BYTES // (row_bytes * batch_size)))
+        self.n_batches = max(
+            1, min(n_batches, chunk_bytes(matrices[0].device) // (row_bytes * batch_size))
+        )
         new, sizes = matrices[0].new_zeros, [matrix.shape[0] for matrix in matrices]
 
         self.inputs = new(self.n_batches * batch_size, n_inputs)

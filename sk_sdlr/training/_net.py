@@ -24,10 +24,9 @@ from ._schedule import LR_SCHEDULES, Budget, LearningRate
 from ._snapshot import Snapshot
 from ._steps import AutogradStep, Step
 from ._tensors import tensors_of
+from ._watching import BATCH_HOOKS, EPOCH_HOOKS, WatchedStep, is_watched, notify_batch_end
 
 PREDICT_BATCH_SIZE = 1024
-BATCH_HOOKS = ["on_batch_begin", "on_batch_end"]
-EPOCH_HOOKS = ["on_epoch_begin", "on_epoch_end"]
 
 
 class ActiveSetNet(NeuralNet):
@@ -204,7 +203,7 @@ class ActiveSetNet(NeuralNet):
         policy, good = self.policy or FullData(), Snapshot(self.module_)
         rows = TrainingRows(data, self.batch_size, next(self.module_.parameters()).dtype)
         active = everything = self._to_device(policy.start(budget.n_samples))
-        watched = self._is_watched(EPOCH_HOOKS)
+        watched = is_watched(self, EPOCH_HOOKS)
         while not budget.over:
             self._begin_epoch(datasets)
             began = perf_counter()
@@ -266,7 +265,7 @@ class ActiveSetNet(NeuralNet):
         self.module_.eval()
         errors, n_rows = per_sample_error(self.criterion_), held_out[0].shape[0]
         total = torch.zeros((), device=self.device, dtype=torch.float64)
-        watched = self._is_watched(BATCH_HOOKS)
+        watched = is_watched(self, BATCH_HOOKS)
         for x, y, *w in sequential_batches(held_out, max(self.batch_size, PREDICT_BATCH_SIZE)):
             if watched:
                 self.notify("on_batch_begin", batch=(x, y), training=False)
@@ -275,7 +274,7 @@ class ActiveSetNet(NeuralNet):
             error = error * w[0] if w else error
             total += error.sum()
             if watched:
-                self._notify_batch_end(x, y, False, error.mean(), output)
+                notify_batch_end(self, x, y, error.mean(), output, training=False)
         return float(total) / n_rows
 
     def _step(self, y: Tensor) -> Step:
@@ -284,7 +283,9 @@ class ActiveSetNet(NeuralNet):
             self.module_.train()
         if self._open_step is None:
             self._open_step = self._make_step(y)
-        return self._watched(self._open_step) if self._is_watched(BATCH_HOOKS) else self._open_step
+        if is_watched(self, BATCH_HOOKS):
+            return WatchedStep(self._open_step, self)
+        return self._open_step
 
     def _close_step(self) -> None:
         if self._open_step is not None:
@@ -292,7 +293,7 @@ class ActiveSetNet(NeuralNet):
             self._open_step = None
 
     def _make_step(self, y: Tensor) -> Step:
-        asks_for_gradients = self._is_watched(["on_grad_computed"])
+        asks_for_gradients = is_watched(self, ["on_grad_computed"])
         parts = self.module_, self.criterion_, self.optimizer_
         if self.step == "dense" and asks_for_gradients:
             raise ValueError(
@@ -305,49 +306,12 @@ class ActiveSetNet(NeuralNet):
             return DenseStep(*parts)
         return AutogradStep(*parts, self._notify_gradients if asks_for_gradients else None)
 
-    def _watched(self, step: Step) -> Step:
-        """Return the same step, a batch at a time, with word of each to the callbacks."""
-
-        def watched_step(
-            x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor, size: int
-        ) -> None:
-            for begin in range(0, x.shape[0], size):
-                rows = slice(begin, begin + size)
-                # Callbacks may keep what they are given; the buffers are filled anew.
-                some_x, some_y = x[rows].clone(), y[rows].clone()
-                some_weight = None if weight is None else weight[rows]
-                self.notify("on_batch_begin", batch=(some_x, some_y), training=True)
-                output = step(some_x, some_y, some_weight, error[rows]).clone()
-                loss = error[rows] if some_weight is None else error[rows] * some_weight
-                self._notify_batch_end(some_x, some_y, True, loss.mean(), output)
-
-        return watched_step  # type: ignore[return-value]
-
-    def _notify_batch_end(
-        self, x: Tensor, y: Tensor, training: bool, loss: Tensor, output: Tensor
-    ) -> None:
-        name = "train_batch_size" if training else "valid_batch_size"
-        self.history.record_batch(name, x.shape[0])
-        self.notify("on_batch_end", batch=(x, y), training=training, loss=loss, y_pred=output)
-
     def _notify_gradients(self, x: Tensor, y: Tensor) -> None:
         self.notify(
             "on_grad_computed",
             named_parameters=list(self.get_all_learnable_params()),
             batch=(x, y),
             training=True,
-        )
-
-    def _is_watched(self, hooks: list[str]) -> bool:
-        """Whether a callback, or a subclass of this one, overrides any of these hooks."""
-        return any(
-            getattr(type(listener), hook) is not getattr(base, hook)
-            for base, listeners in (
-                (NeuralNet, [self]),
-                (Callback, [callback for _, callback in self.callbacks_]),
-            )
-            for listener in listeners
-            for hook in hooks
         )
 
     def _check_settings(self) -> None:
@@ -400,36 +364,3 @@ class ActiveSetNet(NeuralNet):
             weight = None if active.weight is None else active.weight.to(self.device)
             return replace(active, index=active.index.to(self.device), weight=weight)
         return active
-
-
-class ActiveSetNetClassifier(ActiveSetNet):
-    """An ActiveSetNet whose `predict` returns class numbers, as scorers of classes want it.
-
-    Its parameters are those of :class:`ActiveSetNet`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from torch import nn
-    >>> from sk_sdlr.training import ActiveSetNetClassifier
-    >>> X = np.random.default_rng(0).normal(size=(100, 3)).astype("float32")
-    >>> y = (X[:, 0] > 0).astype("int64")
-    >>> net = ActiveSetNetClassifier(nn.Linear(3, 2), verbose=0, random_state=0).fit(X, y)
-    >>> net.predict(X[:5]).shape
-    (5,)
-    """
-
-    def predict(self, X: Any) -> Any:
-        """Return the number of the most probable class of each row.
-
-        Parameters
-        ----------
-        X : ndarray, Tensor or Dataset
-            Features.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Class numbers.
-        """
-        return self.predict_proba(X).argmax(axis=1)

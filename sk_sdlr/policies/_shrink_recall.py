@@ -112,14 +112,12 @@ def drop_lowest(active: ActiveSet, epoch: EpochErrors, n_dropped: int) -> Active
     error = epoch.last_error.index_select(0, active.index)
     check_finite(error)
     highest_dropped = order_statistic(error, n_dropped - 1)
-    keep = error > highest_dropped
-    n_kept = error.shape[0] - n_dropped
-    n_ties_kept = n_kept - int(keep.count_nonzero())
+    kept = rows_where(error > highest_dropped)
+    n_ties_kept = error.shape[0] - n_dropped - kept.shape[0]
     if n_ties_kept:
         ties = rows_where(error == highest_dropped)
-        keep[ties[-n_ties_kept:]] = True
-    kept = active.index.index_select(0, rows_where(keep))
-    return ActiveSet(kept, threshold=float(highest_dropped))
+        kept = torch.cat([kept, ties[-n_ties_kept:]]).sort().values
+    return ActiveSet(active.index.index_select(0, kept), threshold=float(highest_dropped))
 
 
 def block_size(batch_size: int, s: float) -> int:

@@ -308,7 +308,9 @@ def test_divergence_names_the_epoch_and_keeps_the_last_good_weights(table):
 
 @pytest.mark.parametrize("options", [{}, {"batch_norm": True, "dropout": 0.3}], ids=["plain", "bn"])
 def test_same_seed_gives_the_same_bits(table, options):
-    make = lambda seed: ShrinkingDNNClassifier(**{**PLAIN, **options, "random_state": seed})  # noqa: E731
+    def make(seed):
+        return ShrinkingDNNClassifier(**{**PLAIN, **options, "random_state": seed})
+
     assert same(make(1).fit(*table), make(1).fit(*table))
     assert not same(make(1).fit(*table), make(2).fit(*table))
 

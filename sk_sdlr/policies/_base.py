@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 from copy import deepcopy
 from dataclasses import dataclass, fields
 from math import isfinite
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Generator, Tensor
@@ -59,8 +59,9 @@ class EpochErrors:
         Rows a batch; the last batch may be shorter.
     epoch : int
         Number of the epoch, from 1.
-    n_epochs : int or None
-        How many epochs the run will have; None when a budget of row visits bounds it.
+    progress : float
+        Share of the run that is over after this epoch, in (0, 1]: in row visits where a budget of
+        visits bounds the run, else in epochs.
     last_error : Tensor of shape (n_samples,)
         The last known error of every row of the training set.
     """
@@ -69,7 +70,7 @@ class EpochErrors:
     error: Tensor
     batch_size: int
     epoch: int
-    n_epochs: int | None
+    progress: float
     last_error: Tensor
 
     @property
@@ -83,7 +84,14 @@ class Policy(ABC):
 
     Subclasses are dataclasses, so that their fields are their parameters. They check them in
     ``_check``, which runs when one is made and whenever :meth:`set_params` changes it.
+
+    Attributes
+    ----------
+    is_weighted : bool
+        Whether active sets may come with weights; of the class, False unless it says otherwise.
     """
+
+    is_weighted: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self._check()

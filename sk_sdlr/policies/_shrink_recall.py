@@ -65,7 +65,7 @@ class ShrinkRecall(Policy):
     >>> active, sizes = policy.start(1000), []
     >>> for epoch in range(1, 11):
     ...     rows = active.index
-    ...     errors = EpochErrors(rows, error[rows], 100, epoch, 10, error)
+    ...     errors = EpochErrors(rows, error[rows], 100, epoch, epoch / 10, error)
     ...     sizes.append(len(rows))
     ...     active = policy.update(active, errors, generator=torch.Generator())
     >>> sizes

@@ -51,8 +51,9 @@ class TrainingRows:
             # The weights of the user belong to the error of a row, those of the policy do not.
             error *= self.sample_weight.index_select(0, rows)
         self.last_error.index_copy_(0, rows, error)
+        progress = budget.progress_after(rows.shape[0])
         return EpochErrors(
-            rows, error, self.batch_size, budget.epoch + 1, budget.n_epochs, self.last_error
+            rows, error, self.batch_size, budget.epoch + 1, progress, self.last_error
         )
 
     def _gather(self, active: ActiveSet) -> Gather:

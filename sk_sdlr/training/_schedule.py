@@ -56,14 +56,13 @@ class Budget:
         return None if self.max_visits is None else max(1, round(self.max_visits * self.n_samples))
 
     @property
-    def n_epochs(self) -> int | None:
-        """Epochs that the run will have; None if visits bound it."""
-        return self.max_epochs if self.max_visits is None else None
-
-    @property
     def progress(self) -> float:
         """Share of the run that is over."""
         return self._share_after(0, 0)
+
+    def progress_after(self, n_visited: int) -> float:
+        """Share of the run that is over after another epoch, of `n_visited` rows."""
+        return self._share_after(1, n_visited)
 
     @property
     def over(self) -> bool:
@@ -79,7 +78,7 @@ class Budget:
 
     def annealing(self, n_active: int) -> bool:
         """Return whether an epoch of `n_active` rows would end in the last, annealed share."""
-        return self._share_after(1, n_active) > 1 - self.anneal + 1e-9
+        return self.progress_after(n_active) > 1 - self.anneal + 1e-9
 
     def affordable(self, n_active: int) -> int:
         """Return how many of `n_active` rows may still be visited."""

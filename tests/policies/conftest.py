@@ -8,10 +8,10 @@ from sk_sdlr.policies import EpochErrors
 def visit():
     """An epoch: visits the rows of a set in random order and notes the errors they have."""
 
-    def visit(active, error, *, batch_size=100, n_visited=None, seed=0):
+    def visit(active, error, *, batch_size=100, n_visited=None, seed=0, progress=0.1):
         order = torch.randperm(len(active.index), generator=torch.Generator().manual_seed(seed))
         rows = active.index[order[:n_visited]]
-        return EpochErrors(rows, error[rows], batch_size, 1, 10, error.clone())
+        return EpochErrors(rows, error[rows], batch_size, 1, progress, error.clone())
 
     return visit
 

@@ -119,7 +119,7 @@ def test_active_sets_cannot_be_changed():
 
 
 def test_number_of_samples_is_that_of_the_training_set():
-    epoch = EpochErrors(torch.arange(2), torch.rand(2), 1, 1, None, torch.rand(5))
+    epoch = EpochErrors(torch.arange(2), torch.rand(2), 1, 1, 0.5, torch.rand(5))
     assert epoch.n_samples == 5
 
 

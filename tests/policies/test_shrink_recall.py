@@ -184,7 +184,7 @@ def test_thresholds_are_smoothed_as_in_this_example():
     error = torch.tensor([1.0, 3.0, 5.0, 9.0, 0.0, 2.0])
     rows = torch.tensor([4, 2, 0, 5, 1, 3])
     last_error = torch.empty(6).index_copy_(0, rows, error)
-    epoch = EpochErrors(rows, error, 2, 1, 10, last_error)
+    epoch = EpochErrors(rows, error, 2, 1, 0.1, last_error)
     policy = ShrinkRecall(s=0.5, t=1, alpha=0.5)
     answer = policy.update(policy.start(6), epoch, generator=Generator())
     # t = 3, 9, 2, and so t' = 3, 6, 4.

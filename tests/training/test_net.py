@@ -209,13 +209,13 @@ def test_the_policy_is_told_the_errors_of_the_training_pass(step):
         expected.append(errors.detach())
     torch.testing.assert_close(told.error, torch.cat(expected))
     assert net.history[0, "train_loss"] == pytest.approx(float(told.error.mean()))
-    assert (told.batch_size, told.epoch, told.n_epochs) == (8, 1, 2)
+    assert (told.batch_size, told.epoch, told.progress) == (8, 1, 0.5)
 
 
-def test_the_number_of_epochs_is_unknown_where_visits_bound_the_run():
+def test_progress_is_in_visits_where_visits_bound_the_run():
     spy = Spy()
-    make_net(policy=spy, max_visits=3).fit(X, Y)
-    assert [(errors.epoch, errors.n_epochs) for _, errors in spy.told] == [(1, None), (2, None)]
+    make_net(policy=spy, max_visits=2.5).fit(X, Y)
+    assert [(errors.epoch, errors.progress) for _, errors in spy.told] == [(1, 0.4), (2, 0.8)]
 
 
 def test_the_table_holds_the_last_error_of_every_row():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import pydoc
+import re
+from inspect import signature
 
 import pytest
 from numpydoc.validate import validate
@@ -13,8 +16,10 @@ from sk_sdlr import datasets, estimators, modules, policies, training
 
 PACKAGES = (sk_sdlr, datasets, estimators, modules, policies, training)
 # Left to taste: where the text starts, extended summaries, See Also and its descriptions, names of
-# what is returned, capitals and full stops of parameter descriptions.
+# what is returned, capitals and full stops of parameter descriptions. Parameters are in the order
+# of a reader's questions: what the net looks like, what its outputs are, how it is trained.
 IGNORED = {"GL01", "GL02", "ES01", "SA01", "SA04", "EX01", "RT02", "PR06", "PR07", "PR08", "PR09"}
+IGNORED |= {"PR03"}
 ESTIMATOR_METHODS = ("fit", "partial_fit", "predict", "predict_proba", "predict_log_proba")
 # Written for those who extend the package; they are shown at work in ActiveSetNet's example.
 WITHOUT_EXAMPLE = {"ActiveSet", "EpochErrors", "Policy", "AutogradStep", "DenseStep", "Step"}
@@ -57,6 +62,14 @@ def has_parameters_of_others(name: str) -> bool:
 @pytest.mark.parametrize("name", public_names() + method_names())
 def test_docstring_is_valid_numpydoc(name):
     assert not complaints(name)
+
+
+@pytest.mark.parametrize("name", estimators.__all__)
+def test_documented_defaults_are_the_defaults(name):
+    estimator = getattr(estimators, name)
+    written = dict(re.findall(r"^(\w+) : .*default=(.+)$", estimator.__doc__, re.MULTILINE))
+    defaults = {key: value.default for key, value in signature(estimator).parameters.items()}
+    assert {key: ast.literal_eval(text) for key, text in written.items()} == defaults
 
 
 @pytest.mark.parametrize("name", public_names())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from torch.utils.data import TensorDataset
 from ..policies import Policy, ShrinkRecall
 from ..training import ActiveSetNet
 from ._devices import resolve_device
+from ._precision import PRECISIONS, autocast_type
 from ._rows import Rows
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -27,20 +29,48 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
 }
-PRECISIONS = {"float32": (np.float32, torch.float32), "float64": (np.float64, torch.float64)}
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators. It holds a skorch net, ``net_``, and is none.
 
+    Estimators are dataclasses: their fields are their parameters, those of the bases included.
     Subclasses say what the module is (`_module`); one of two mixins says what targets are
     (`_encode`, `_targets`, `_criterion`) and what outputs mean.
     """
 
-    _stratify = False
-    _net_class: type[ActiveSetNet] = ActiveSetNet
+    s: float = 0.2
+    t: int | float = 0.2
+    alpha: float | None = 0.5
+    recall: bool = True
+    policy: Policy | None = None
+    optimizer: Any = "adamw"
+    lr: float = 0.002
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    lr_schedule: Any = "linear"
+    anneal: float = 0.5
+    batch_size: int | str = "auto"
+    max_epochs: int = 30
+    max_visits: float | None = None
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    device: Any = "auto"
+    precision: str = "float32"
+    n_threads: int | None = None
+    warm_start: bool = False
+    callbacks: list | None = None
+    verbose: int | bool = 0
+    random_state: Any = None
 
-    _parameter_constraints: dict = {
+    _stratify: ClassVar[bool] = False
+    _allow_nd: ClassVar[bool] = False
+    _net_class: ClassVar[type[ActiveSetNet]] = ActiveSetNet
+
+    _parameter_constraints: ClassVar[dict] = {
         "s": [Interval(Real, 0, 1, closed="left")],
         "t": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="right")],
         "alpha": [Interval(Real, 0, 1, closed="left"), None],
@@ -84,8 +114,17 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     def _criterion(self) -> type[nn.Module]:
         """Return the loss."""
 
+    @abstractmethod
+    def _output_activation(self) -> str:
+        """Return what the module's outputs are; raise ValueError if the loss is for others."""
+
+    @abstractmethod
+    def _n_outputs(self, rows: Rows) -> int:
+        """Return the number of outputs."""
+
     def _check_parameters(self) -> None:
         """Raise ValueError if parameters are out of range that no constraint can tell."""
+        self._output_activation()
 
     def _class_weight(self, y: Any) -> np.ndarray | None:
         """Return the weight of each sample by its class, if any."""
@@ -119,7 +158,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             before the epoch in which they did.
         """
         self._check_parameters()
-        device, policy = resolve_device(self.device, self.precision), self._policy()
+        device, policy = self._device(), self._policy()
         again = self.warm_start and hasattr(self, "net_")
         rows = self._check_rows(X, y, sample_weight, reset=not again, learn=not again)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -140,7 +179,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         """Visit each row once, at the learning rate `lr`."""
         self._check_parameters()
         self._policy()
-        device, first = resolve_device(self.device, self.precision), not hasattr(self, "net_")
+        device, first = self._device(), not hasattr(self, "net_")
         rows = self._check_rows(X, y, sample_weight, reset=first, learn=False)
         train = self._dataset(rows, learn=first)
         if first:
@@ -148,6 +187,11 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self.net_ = self._make_net(rows, device, seed)
         self._train(train, None, policy=None, batch_size=self._batch_size(len(rows)), once=True)
         return self
+
+    def _device(self) -> str:
+        device = resolve_device(self.device, self.precision)
+        autocast_type(self.precision, device)  # an error, if it is one, comes before any work
+        return device
 
     def _policy(self) -> Policy:
         if isinstance(self.policy, type):
@@ -159,19 +203,19 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         return ShrinkRecall(self.s, self.t, self.alpha, self.recall)
 
     def _batch_size(self, n_samples: int) -> int:
-        if self.batch_size != "auto":
+        if not isinstance(self.batch_size, str):
             return min(self.batch_size, n_samples)
         # Small tables need small batches for enough updates, large ones full vectors for speed.
         return int(np.clip(2 ** int(np.log2(max(n_samples / 50, 1))), 32, 256))
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool, learn: bool) -> Rows:
-        dtype = PRECISIONS[self.precision][0]
         X, y = validate_data(
             self,
-            X,
+            self._shaped(X, learn=reset),
             y,
-            dtype=dtype,
+            dtype=PRECISIONS[self.precision][0],
             order="C",
+            allow_nd=self._allow_nd,
             multi_output=True,
             reset=reset,
             y_numeric=is_regressor(self),
@@ -185,6 +229,10 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         if by_class is not None:
             weight = by_class if weight is None else weight * by_class
         return Rows(X, self._encode(y, learn=learn), weight).without_weightless()
+
+    def _shaped(self, X: Any, *, learn: bool) -> Any:
+        """Return X in the shape that it is to be checked in; `learn` the shape of a row."""
+        return X
 
     def _make_net(self, rows: Rows, device: str, seed: int) -> ActiveSetNet:
         module, module_params = self._module(rows)
@@ -238,6 +286,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     ) -> None:
         net = self.net_
         net.policy, net.batch_size, net.verbose = policy, batch_size, int(self.verbose)
+        net.autocast = autocast_type(self.precision, str(net.device))
         net.lr_schedule = None if once else self.lr_schedule
         net.anneal = 0.0 if once else self.anneal
         net.max_visits = None if once else self.max_visits
@@ -264,7 +313,14 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     def _outputs(self, X: Any) -> Tensor:
         """Return the module's outputs for X, on the CPU."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=PRECISIONS[self.precision][0], order="C", reset=False)
+        X = validate_data(
+            self,
+            self._shaped(X, learn=False),
+            dtype=PRECISIONS[self.precision][0],
+            order="C",
+            allow_nd=self._allow_nd,
+            reset=False,
+        )
         return self.net_.forward(TensorDataset(_as_tensor(X), torch.empty(len(X))))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,20 +15,25 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from torch import nn
 
-from ..training import ActiveSetNetClassifier, SquaredError
+from ..training import ActiveSetNet, ActiveSetNetClassifier, SquaredError
 from ._rows import Rows
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ShrinkingClassifierMixin(ClassifierMixin):
     """Classes as targets; softmax outputs with cross-entropy or sigmoid ones with squared error."""
 
-    _target_constraints: dict = {
+    output_activation: str = "auto"
+    loss: str = "auto"
+    class_weight: Any = None
+
+    _target_constraints: ClassVar[dict] = {
         "output_activation": [StrOptions({"auto", "softmax", "sigmoid"})],
         "loss": [StrOptions({"auto", "cross_entropy", "squared_error"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
-    _stratify = True
-    _net_class = ActiveSetNetClassifier
+    _stratify: ClassVar[bool] = True
+    _net_class: ClassVar[type[ActiveSetNet]] = ActiveSetNetClassifier
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
@@ -153,10 +159,14 @@ def _at_least_two(classes: np.ndarray) -> np.ndarray:
     return classes
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ShrinkingRegressorMixin(RegressorMixin):
     """Numbers as targets, one or several a row, with squared error."""
 
-    _target_constraints: dict = {
+    output_activation: str = "identity"
+    loss: str = "auto"
+
+    _target_constraints: ClassVar[dict] = {
         "output_activation": [StrOptions({"identity", "sigmoid"})],
         "loss": [StrOptions({"auto", "squared_error"})],
     }

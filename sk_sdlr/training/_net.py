@@ -61,6 +61,9 @@ class ActiveSetNet(NeuralNet):
         The last share of the run, in [0, 1], that visits all rows.
     max_visits : float or None, default=None
         Bounds the row visits, in units of the number of rows, in place of `max_epochs`.
+    autocast : torch.dtype or None, default=None
+        What the module's products are computed in while it trains (``torch.autocast``); None: in
+        its own type. Losses and predictions are always in its own.
     n_threads : int or None, default=None
         Torch threads while training on the CPU; None: by the size of a step.
     random_state : int, RandomState or None, default=None
@@ -100,6 +103,7 @@ class ActiveSetNet(NeuralNet):
         lr_schedule: Any = None,
         anneal: float = 0.0,
         max_visits: float | None = None,
+        autocast: torch.dtype | None = None,
         n_threads: int | None = None,
         random_state: Any = None,
         train_split: Any = None,
@@ -111,6 +115,7 @@ class ActiveSetNet(NeuralNet):
         self.lr_schedule = lr_schedule
         self.anneal = anneal
         self.max_visits = max_visits
+        self.autocast = autocast
         self.n_threads = n_threads
         self.random_state = random_state
 
@@ -294,6 +299,7 @@ class ActiveSetNet(NeuralNet):
 
     def _make_step(self, y: Tensor) -> Step:
         asks_for_gradients = is_watched(self, ["on_grad_computed"])
+        in_autograd = asks_for_gradients or self.autocast is not None
         parts = self.module_, self.criterion_, self.optimizer_
         if self.step == "dense" and asks_for_gradients:
             raise ValueError(
@@ -301,10 +307,11 @@ class ActiveSetNet(NeuralNet):
                 "however: a callback has a method on_grad_computed."
             )
         if self.step == "dense" or (
-            self.step == "auto" and not asks_for_gradients and dense_step_applies(*parts, y)
+            self.step == "auto" and not in_autograd and dense_step_applies(*parts, y)
         ):
             return DenseStep(*parts)
-        return AutogradStep(*parts, self._notify_gradients if asks_for_gradients else None)
+        on_grad = self._notify_gradients if asks_for_gradients else None
+        return AutogradStep(*parts, on_grad, self.autocast)
 
     def _notify_gradients(self, x: Tensor, y: Tensor) -> None:
         self.notify(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -60,6 +61,9 @@ class AutogradStep:
         Holds the module's parameters.
     on_grad : callable, optional
         Called with a batch's features and targets once the gradients are there.
+    autocast : torch.dtype, optional
+        What the module's products are computed in, if not in its own type. Errors are in the
+        latter.
     """
 
     def __init__(
@@ -68,11 +72,13 @@ class AutogradStep:
         criterion: nn.Module,
         optimizer: Optimizer,
         on_grad: Callable[[Tensor, Tensor], None] | None = None,
+        autocast: torch.dtype | None = None,
     ) -> None:
         self.module = module
         self.optimizer = optimizer
         self.errors = per_sample_error(criterion)
         self.on_grad = on_grad
+        self.autocast = autocast
 
     def __call__(
         self,
@@ -95,9 +101,15 @@ class AutogradStep:
         """Drop the gradients."""
         self.optimizer.zero_grad()
 
+    def _forward(self, x: Tensor) -> Tensor:
+        if self.autocast is None:
+            return self.module(x)
+        with torch.autocast(x.device.type, self.autocast):
+            return self.module(x).to(x.dtype)
+
     def _train_on(self, x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor) -> Tensor:
         self.optimizer.zero_grad()
-        output = self.module(x)
+        output = self._forward(x)
         errors = self.errors(output, y)
         (errors if weight is None else errors * weight).mean().backward()
         if self.on_grad is not None:

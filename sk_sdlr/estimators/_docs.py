@@ -1,0 +1,135 @@
+"""Text that the docstrings of several estimators share; ``$name`` in them is replaced by it."""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+from string import Template
+from typing import TypeVar
+
+Estimator = TypeVar("Estimator", bound=type)
+
+
+def documented(estimator: Estimator) -> Estimator:
+    """Fill in the shared parts of a class's docstring."""
+    if estimator.__doc__:  # python -OO strips them
+        estimator.__doc__ = Template(cleandoc(estimator.__doc__)).substitute(PARTS)
+    return estimator
+
+
+PARTS = {
+    "shrinking": """\
+After each epoch the share `s` of the rows that have the lowest errors is left out of the next
+ones; once fewer than `t` are active, all are recalled (sDLr [1]_).""",
+    "mlp_parameters": """\
+hidden_layer_sizes : int or sequence of int, default=(256, 256, 256)
+    Units of each hidden layer; an empty sequence is a linear model.
+activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "scaled_tanh"}, default="silu"
+    Activation of the hidden layers; "scaled_tanh" is 1.7159 tanh(2 x / 3).
+dropout : float, default=0.2
+    Probability of a hidden unit to be dropped while training, in [0, 1).
+batch_norm : bool, default=True
+    Whether hidden layers have batch normalisation. Without it and without dropout a step is
+    computed in closed form, which is several times faster for small nets.""",
+    "classifier_parameters": """\
+output_activation : {"auto", "softmax", "sigmoid"}, default="auto"
+    "auto": what goes with the loss.
+loss : {"auto", "cross_entropy", "squared_error"}, default="auto"
+    Cross-entropy goes with softmax outputs (Eq. 6), squared error with sigmoid ones (Eq. 4).
+class_weight : dict, "balanced" or None, default=None
+    Weights of the classes, as everywhere in scikit-learn; they multiply `sample_weight`.""",
+    "regressor_parameters": """\
+output_activation : {"identity", "sigmoid"}, default="identity"
+    "identity": targets are brought to mean 0 and standard deviation 1 while training.
+    "sigmoid": targets are in [0, 1] and taken as they are.
+loss : {"auto", "squared_error"}, default="auto"
+    Half the squared norm of the residual (Eq. 4).""",
+    "training_parameters": """\
+s : float, default=0.2
+    Elimination rate: the share of the active rows that leaves after an epoch, those of lowest
+    error, in [0, 1). 0 is ordinary training.
+t : int or float, default=0.2
+    Stop threshold: once fewer rows than this are active, all come back. A count (int) or a
+    share of the rows (float, in (0, 1]).
+alpha : float or None, default=0.5
+    Smoothing of the batches' thresholds, in [0, 1) (Eq. 9); None: the exact quantile of the
+    epoch.
+recall : bool, default=True
+    Whether rows come back (sDLr) or not (sDL).
+policy : Policy or None, default=None
+    Any policy of :mod:`sk_sdlr.policies`; takes the place of `s`, `t`, `alpha`, `recall`. Its
+    parameters can be searched as ``policy__<name>``.
+optimizer : {"sgd", "nesterov", "adam", "adamw"} or callable, default="adamw"
+    The optimiser, or a class of ``torch.optim``.
+lr : float, default=0.002
+    Initial learning rate.
+momentum : float, default=0.0
+    Momentum of "sgd" and "nesterov", in [0, 1).
+weight_decay : float, default=0.0
+    Weight decay as the optimiser understands it.
+lr_schedule : {"linear", "cosine"}, callable or None, default="linear"
+    "linear" and "cosine" fall to 0 over the run; None is constant; a callable, such as a class
+    of ``torch.optim.lr_scheduler``, makes a scheduler that is stepped after each epoch.
+anneal : float, default=0.5
+    The last share of the run that is trained on all rows, in [0, 1]. 0 is the paper's form;
+    on tables whose classes overlap it does harm.
+batch_size : int or "auto", default="auto"
+    Rows a batch; "auto": a power of two about n_samples / 50, from 32 to 256.
+max_epochs : int, default=30
+    Passes over the active set.
+max_visits : float or None, default=None
+    Bounds the row visits in place of `max_epochs`: 13 is as many as 13 epochs on all rows.
+early_stopping : bool, default=False
+    Whether to hold out rows, stop once their loss has not improved for `n_iter_no_change`
+    epochs, and keep the best weights.
+validation_fraction : float, default=0.1
+    Share of the rows that `early_stopping` holds out, in (0, 1).
+n_iter_no_change : int, default=10
+    Patience of `early_stopping`, in epochs.
+tol : float, default=1e-4
+    What counts as an improvement for `early_stopping`.
+device : str or torch.device, default="auto"
+    Where to train; "auto" takes CUDA, else MPS, else the CPU.
+precision : {"float32", "float64", "bfloat16", "auto"}, default="float32"
+    What is computed in while training. "bfloat16": the module's products (autocast), on a CPU or
+    GPU that has instructions for it; weights, losses and predictions stay float32. "auto":
+    "bfloat16" where it is there, else "float32".
+n_threads : int or None, default=None
+    Torch threads while training on the CPU; None: one for small nets, else torch's own number.
+warm_start : bool, default=False
+    Whether another `fit` goes on from the present weights.
+callbacks : list of skorch callbacks or None, default=None
+    Added to the net's own.
+verbose : int or bool, default=0
+    Whether a line an epoch is printed.
+random_state : int, RandomState or None, default=None
+    The source of all randomness: initial weights, order of rows, dropout, validation rows.""",
+    "attributes": """\
+net_ : ActiveSetNet
+    The trained skorch net; ``net_.module_`` is the torch module.
+history_ : list of dict
+    One an epoch: epoch, n_active (rows visited), threshold (error under which rows left after
+    it, None if none did), train_loss (mean error of the rows visited), lr, duration (seconds),
+    and valid_loss with `early_stopping`.
+n_features_in_ : int
+    Number of features.
+feature_names_in_ : ndarray of shape (n_features,)
+    Names of the features, if X had any.
+n_iter_ : int
+    Epochs done.
+loss_curve_ : list of float
+    The train_loss of each epoch.""",
+    "classes": """\
+classes_ : ndarray of shape (n_classes,)
+    The classes.""",
+    "notes": """\
+Cost of an epoch: O(n_active) visits of the net, and O(n_samples) for the choice of rows, from
+errors that the training pass produced anyway.
+
+Random numbers come from `random_state` only; seeds, threads and other global state of torch and
+numpy are left as they were. While all rows make a single batch, equal rows are merged into one
+of their joint weight: the gradient is the same, and a row given twice is then to the last bit
+a row of weight 2. ``n_active`` counts the merged rows.""",
+    "reference": """\
+.. [1] S. Zheng, A. Vishnu, C. Ding, "Accelerating Deep Learning with Shrinkage and Recall",
+   2016.""",
+}

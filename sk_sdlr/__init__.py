@@ -1,6 +1,11 @@
 """Neural nets for scikit-learn that train on the rows they have not learnt yet."""
 
-from .estimators import ShrinkingDNNClassifier, ShrinkingDNNRegressor
+from .estimators import (
+    ShrinkingCNNClassifier,
+    ShrinkingCNNRegressor,
+    ShrinkingDNNClassifier,
+    ShrinkingDNNRegressor,
+)
 from .policies import FullData, RandomSubset, ShrinkRecall
 from .training import ActiveSetNet
 
@@ -11,6 +16,8 @@ __all__ = [
     "FullData",
     "RandomSubset",
     "ShrinkRecall",
+    "ShrinkingCNNClassifier",
+    "ShrinkingCNNRegressor",
     "ShrinkingDNNClassifier",
     "ShrinkingDNNRegressor",
 ]

@@ -21,7 +21,7 @@ from ..policies import Policy, ShrinkRecall
 from ..training import ActiveSetNet
 from ._devices import resolve_device
 from ._precision import PRECISIONS, autocast_type
-from ._rows import Rows
+from ._rows import Rows, shape_of
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
@@ -209,9 +209,10 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         return int(np.clip(2 ** int(np.log2(max(n_samples / 50, 1))), 32, 256))
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool, learn: bool) -> Rows:
+        shape = shape_of(X)[1:]
         X, y = validate_data(
             self,
-            self._shaped(X, learn=reset),
+            self._flat(X, learn=reset),
             y,
             dtype=PRECISIONS[self.precision][0],
             order="C",
@@ -228,10 +229,10 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         by_class = self._class_weight(y)
         if by_class is not None:
             weight = by_class if weight is None else weight * by_class
-        return Rows(X, self._encode(y, learn=learn), weight).without_weightless()
+        return Rows(X, self._encode(y, learn=learn), weight, shape).without_weightless()
 
-    def _shaped(self, X: Any, *, learn: bool) -> Any:
-        """Return X in the shape that it is to be checked in; `learn` the shape of a row."""
+    def _flat(self, X: Any, *, learn: bool) -> Any:
+        """Return X as it is to be checked, if its rows have a shape that is new or as learnt."""
         return X
 
     def _make_net(self, rows: Rows, device: str, seed: int) -> ActiveSetNet:
@@ -262,7 +263,11 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         )
         net.initialize()
         net.module_.to(PRECISIONS[self.precision][1])
+        self._lay_out(net.module_, device)
         return net
+
+    def _lay_out(self, module: nn.Module, device: str) -> None:
+        """Give the weights the memory layout that is fastest."""
 
     def _optimizer(self, device: str) -> tuple[Any, dict[str, Any]]:
         if callable(self.optimizer):
@@ -315,7 +320,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         check_is_fitted(self)
         X = validate_data(
             self,
-            self._shaped(X, learn=False),
+            self._flat(X, learn=False),
             dtype=PRECISIONS[self.precision][0],
             order="C",
             allow_nd=self._allow_nd,

@@ -30,6 +30,30 @@ dropout : float, default=0.2
 batch_norm : bool, default=True
     Whether hidden layers have batch normalisation. Without it and without dropout a step is
     computed in closed form, which is several times faster for small nets.""",
+    "cnn_parameters": """\
+layers : str or sequence of tuple, default="small"
+    The layers before the output layer: the name of a preset or a sequence of
+    ``("conv", filters, size)`` or ``("conv", filters, size, padding)``, where the padding is an
+    int or "same" and 0 by default; ``("max_pool", size)`` or ``("max_pool", size, stride)``;
+    ``("avg_pool", ...)`` likewise; ``("linear", units)``; and activations, ``("relu",)``.
+    Presets: "small" (two convolutions with 32 and 64 filters, one hidden linear layer), and
+    "mnist" and "cifar10", the nets of the paper, for images of 28 x 28 and 32 x 32 pixels.
+image_shape : tuple of int or None, default=None
+    Channels, height and width of the images where X holds them as flat rows. None: square images
+    of one channel if the number of features is a square, else signals, of height 1.
+dropout : float, default=0.2
+    Probability of an input of a linear layer, the last one included, to be dropped while
+    training, in [0, 1).
+batch_norm : bool, default=True
+    Whether batch normalisation follows each layer with weights, the last one excepted. The
+    paper's nets have neither.""",
+    "cnn_attributes": """\
+image_shape_ : tuple of int
+    Channels, height and width of an image.""",
+    "cnn_notes": """\
+X holds images, (n_samples, channels, height, width), or flat rows of as many features;
+``n_features_in_`` is the number of features of a flat row. On the CPU weights are laid out with
+channels last, which is faster there.""",
     "classifier_parameters": """\
 output_activation : {"auto", "softmax", "sigmoid"}, default="auto"
     "auto": what goes with the loss.

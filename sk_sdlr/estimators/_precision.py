@@ -56,5 +56,6 @@ def has_bfloat16(device: str) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if not device.startswith("cpu"):
         return False
-    has: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older ones of torch cannot tell
+    # Older ones of torch cannot tell.
+    has: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(has.get(name, False) for name in BFLOAT16_INSTRUCTIONS)

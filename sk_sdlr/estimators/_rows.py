@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
+
+
+def shape_of(X: Any) -> tuple[int, ...]:
+    """Return the shape of what may be an array, a table, or lists of numbers."""
+    return tuple(X.shape) if hasattr(X, "shape") else np.asarray(X).shape
 
 
 @dataclass(frozen=True)
@@ -21,11 +27,14 @@ class Rows:
         Class numbers (int64) or targets.
     weight : ndarray of shape (n_samples,) or None
         Sample weights; None means 1.
+    shape : tuple of int
+        Shape of a row as it was given; X may hold it flat.
     """
 
     X: NDArray
     y: NDArray
     weight: NDArray | None
+    shape: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return self.X.shape[0]
@@ -33,7 +42,7 @@ class Rows:
     def take(self, index: NDArray) -> Rows:
         """Return the rows of these numbers."""
         weight = None if self.weight is None else self.weight[index]
-        return Rows(self.X[index], self.y[index], weight)
+        return replace(self, X=self.X[index], y=self.y[index], weight=weight)
 
     def without_weightless(self) -> Rows:
         """Return the rows of weight above 0: the others are not there."""
@@ -47,7 +56,7 @@ class Rows:
         To an epoch of one batch the two are the same sum; written this way it is also the same to
         the last bit, whether a row is given twice or with a weight of 2.
         """
-        joined = np.column_stack([self.X, self.y])
+        joined = np.column_stack([self.X.reshape(len(self), -1), self.y])
         _, first, group = np.unique(joined, axis=0, return_index=True, return_inverse=True)
         weight = np.bincount(group.ravel(), weights=self.weight)
         return replace(self.take(first), weight=weight)

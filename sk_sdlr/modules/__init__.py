@@ -1,6 +1,7 @@
 """What a net looks like: plain torch modules."""
 
 from ._activations import ACTIVATIONS, ScaledTanh
+from ._cnn import CNN, CNN_PRESETS
 from ._mlp import MLP
 
-__all__ = ["ACTIVATIONS", "MLP", "ScaledTanh"]
+__all__ = ["ACTIVATIONS", "CNN", "CNN_PRESETS", "MLP", "ScaledTanh"]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from numbers import Integral, Real
 
 import torch
 from torch import Tensor, nn
 
 from ._activations import ACTIVATIONS
-
-OUTPUT_ACTIVATIONS = ("identity", "sigmoid", "softmax")
+from ._batch_norm import BatchNorm1d
+from ._checks import OUTPUT_ACTIVATIONS, check_dropout, check_option, check_size, is_size
 
 
 class MLP(nn.Module):
@@ -70,8 +69,13 @@ class MLP(nn.Module):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        _check_sizes(n_inputs, n_outputs, hidden_layer_sizes)
-        _check_options(activation, output_activation, dropout, batch_norm)
+        check_size("n_inputs", n_inputs)
+        check_size("n_outputs", n_outputs)
+        _check_hidden_layer_sizes(hidden_layer_sizes)
+        check_option("activation", activation, tuple(ACTIVATIONS))
+        check_option("output_activation", output_activation, OUTPUT_ACTIVATIONS)
+        check_option("batch_norm", batch_norm, (True, False))
+        check_dropout(dropout)
         sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
         self.activation = activation
         self.output_activation = output_activation
@@ -93,53 +97,17 @@ class MLP(nn.Module):
         return torch.sigmoid(x) if self.output_activation == "sigmoid" else x
 
 
-class BatchNorm(nn.BatchNorm1d):
-    """Batch norm that falls back on its running statistics for a batch of one row.
-
-    The last batch of an epoch may have one row, of which torch refuses to take the variance.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Return the normalised input, in its shape."""
-        if self.training and input.shape[0] == 1:
-            return nn.functional.batch_norm(
-                input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-            )
-        return super().forward(input)
-
-
 def _after_linear(size: int, activation: str, dropout: float, batch_norm: bool) -> nn.Sequential:
-    block: list[nn.Module] = [BatchNorm(size)] if batch_norm else []
+    block: list[nn.Module] = [BatchNorm1d(size)] if batch_norm else []
     block.append(ACTIVATIONS[activation]())
     if dropout:
         block.append(nn.Dropout(dropout))
     return nn.Sequential(*block)
 
 
-def _check_sizes(n_inputs: object, n_outputs: object, hidden_layer_sizes: object) -> None:
-    for name, size in (("n_inputs", n_inputs), ("n_outputs", n_outputs)):
-        if not _is_size(size):
-            raise ValueError(f"{name} must be a positive int, however: {name}={size!r}.")
-    if not isinstance(hidden_layer_sizes, Sequence) or not all(map(_is_size, hidden_layer_sizes)):
+def _check_hidden_layer_sizes(sizes: object) -> None:
+    if not isinstance(sizes, Sequence) or not all(map(is_size, sizes)):
         raise ValueError(
             "hidden_layer_sizes must be a sequence of positive ints, "
-            f"however: hidden_layer_sizes={hidden_layer_sizes!r}."
+            f"however: hidden_layer_sizes={sizes!r}."
         )
-
-
-def _check_options(
-    activation: object, output_activation: object, dropout: object, batch_norm: object
-) -> None:
-    for name, value, allowed in (
-        ("activation", activation, tuple(ACTIVATIONS)),
-        ("output_activation", output_activation, OUTPUT_ACTIVATIONS),
-        ("batch_norm", batch_norm, (True, False)),
-    ):
-        if value not in allowed:
-            raise ValueError(f"{name} must be one of {allowed}, however: {name}={value!r}.")
-    if not isinstance(dropout, Real) or not 0 <= float(dropout) < 1:
-        raise ValueError(f"dropout must be a number in [0, 1), however: dropout={dropout!r}.")
-
-
-def _is_size(size: object) -> bool:
-    return isinstance(size, Integral) and int(size) > 0

@@ -1,0 +1,186 @@
+"""Shrinking convolutional neural networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval
+from torch import nn
+
+from ..modules import CNN
+from ..modules._cnn import check_image_shape
+from ._base import BaseShrinkingEstimator
+from ._docs import documented
+from ._images import image_shape_of
+from ._precision import autocast_type
+from ._rows import Rows, shape_of
+from ._targets import ShrinkingClassifierMixin, ShrinkingRegressorMixin
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class BaseCNN(BaseShrinkingEstimator):
+    """What estimators on a convolutional net share."""
+
+    layers: Any = field(default="small", kw_only=False)
+    image_shape: Any = None
+    dropout: float = 0.2
+    batch_norm: bool = True
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseShrinkingEstimator._parameter_constraints,
+        "layers": [str, list, tuple],
+        "image_shape": [list, tuple, None],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "batch_norm": ["boolean"],
+    }
+
+    @property
+    def image_shape_(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        return self.net_.module_.image_shape
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.image_shape is not None:
+            check_image_shape(self.image_shape)
+
+    def _flat(self, X: Any, *, learn: bool) -> Any:
+        shape = shape_of(X)
+        if len(shape) < 2 or 0 in shape:
+            return X  # for scikit-learn to complain about
+        if learn:
+            image = image_shape_of(shape[1:], self.image_shape)
+            with torch.device("meta"):  # an error, if it is one, comes before any work
+                CNN(image, 1, layers=self.layers)
+        elif len(shape) > 2 and shape[1:] != self.image_shape_:
+            raise ValueError(
+                f"X has rows of shape {shape[1:]}, but {type(self).__name__} is expecting images "
+                f"of shape {self.image_shape_} or {prod(self.image_shape_)} features as input."
+            )
+        return X if len(shape) == 2 else np.asarray(X).reshape(shape[0], -1)
+
+    def _module(self, rows: Rows) -> tuple[Any, dict[str, Any]]:
+        return CNN, {
+            "image_shape": image_shape_of(rows.shape, self.image_shape),
+            "n_outputs": self._n_outputs(rows),
+            "layers": self.layers,
+            "output_activation": self._output_activation(),
+            "dropout": self.dropout,
+            "batch_norm": self.batch_norm,
+        }
+
+    def _lay_out(self, module: nn.Module, device: str) -> None:
+        # Float32 on CUDA, without tensor cores, is faster with channels first.
+        if device == "cpu" or autocast_type(self.precision, device):
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+@documented
+@dataclass(kw_only=True, eq=False, repr=False)
+class ShrinkingCNNClassifier(ShrinkingClassifierMixin, BaseCNN):
+    """Convolutional net classifier that trains on a shrinking set of images.
+
+    $shrinking
+
+    Parameters
+    ----------
+    $cnn_parameters
+    $classifier_parameters
+    $training_parameters
+
+    Attributes
+    ----------
+    $classes
+    $cnn_attributes
+    $attributes
+
+    See Also
+    --------
+    ShrinkingCNNRegressor : The same for numbers as targets.
+    ShrinkingClassifier : The same for a torch module of your own.
+
+    Notes
+    -----
+    $cnn_notes
+
+    $notes
+
+    References
+    ----------
+    $reference
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sk_sdlr import ShrinkingCNNClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X, X_test, y, y_test = train_test_split(X / 16, y, random_state=0)
+    >>> net = ShrinkingCNNClassifier(max_epochs=10, random_state=0).fit(X, y)
+    >>> net.image_shape_
+    (1, 8, 8)
+    >>> net.score(X_test, y_test) > 0.97
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseCNN._parameter_constraints,
+        **ShrinkingClassifierMixin._target_constraints,
+    }
+
+
+@documented
+@dataclass(kw_only=True, eq=False, repr=False)
+class ShrinkingCNNRegressor(ShrinkingRegressorMixin, BaseCNN):
+    """Convolutional net regressor that trains on a shrinking set of images.
+
+    $shrinking
+
+    Parameters
+    ----------
+    $cnn_parameters
+    $regressor_parameters
+    $training_parameters
+
+    Attributes
+    ----------
+    $cnn_attributes
+    $attributes
+
+    See Also
+    --------
+    ShrinkingCNNClassifier : The same for classes as targets.
+    ShrinkingRegressor : The same for a torch module of your own.
+
+    Notes
+    -----
+    $cnn_notes
+
+    $notes
+
+    References
+    ----------
+    $reference
+
+    Examples
+    --------
+    How much ink there is in a digit:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from sk_sdlr import ShrinkingCNNRegressor
+    >>> images = load_digits().images[:, None] / 16
+    >>> ink = images.mean(axis=(1, 2, 3))
+    >>> net = ShrinkingCNNRegressor(max_epochs=10, random_state=0).fit(images[:1500], ink[:1500])
+    >>> net.score(images[1500:], ink[1500:]) > 0.9
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseCNN._parameter_constraints,
+        **ShrinkingRegressorMixin._target_constraints,
+    }

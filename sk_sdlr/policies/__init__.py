@@ -2,8 +2,10 @@
 
 from ._base import ActiveSet, EpochErrors, Policy
 from ._full_data import FullData
+from ._infobatch import InfoBatch
 from ._random_subset import RandomSubset
 from ._registry import POLICIES
+from ._selective_backprop import SelectiveBackprop
 from ._shrink_recall import ShrinkRecall
 
 __all__ = [
@@ -11,7 +13,9 @@ __all__ = [
     "ActiveSet",
     "EpochErrors",
     "FullData",
+    "InfoBatch",
     "Policy",
     "RandomSubset",
+    "SelectiveBackprop",
     "ShrinkRecall",
 ]

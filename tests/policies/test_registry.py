@@ -16,7 +16,14 @@ from sklearn.base import clone
 from torch import Generator, Tensor
 
 import sk_sdlr.policies
-from sk_sdlr.policies import POLICIES, FullData, RandomSubset, ShrinkRecall
+from sk_sdlr.policies import (
+    POLICIES,
+    FullData,
+    InfoBatch,
+    RandomSubset,
+    SelectiveBackprop,
+    ShrinkRecall,
+)
 
 # More settings than the default one, where they take other paths.
 SETTINGS = {
@@ -32,6 +39,20 @@ SETTINGS = {
         RandomSubset(ShrinkRecall(s=0.5, t=2, alpha=None)),
         RandomSubset(RandomSubset(ShrinkRecall(alpha=None, recall=False))),
         RandomSubset(FullData()),
+        RandomSubset(InfoBatch(delta=1)),
+        RandomSubset(SelectiveBackprop(beta=3)),
+    ],
+    InfoBatch: [
+        InfoBatch(r=0),
+        InfoBatch(r=0.99, delta=1),
+        InfoBatch(r=0.1, delta=0.5),
+        InfoBatch(delta=0.05),
+    ],
+    SelectiveBackprop: [
+        SelectiveBackprop(beta=0.01),
+        SelectiveBackprop(beta=2.5, refresh=2),
+        SelectiveBackprop(beta=1e300, refresh=10),
+        SelectiveBackprop(refresh=1),
     ],
 }
 every_policy = pytest.mark.parametrize(

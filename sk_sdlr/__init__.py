@@ -1,12 +1,14 @@
 """Neural nets for scikit-learn that train on the rows they have not learnt yet."""
 
 from .estimators import (
+    ShrinkingClassifier,
     ShrinkingCNNClassifier,
     ShrinkingCNNRegressor,
     ShrinkingDNNClassifier,
     ShrinkingDNNRegressor,
+    ShrinkingRegressor,
 )
-from .policies import FullData, RandomSubset, ShrinkRecall
+from .policies import FullData, InfoBatch, RandomSubset, SelectiveBackprop, ShrinkRecall
 from .training import ActiveSetNet
 
 __version__ = "0.1.0"
@@ -14,10 +16,14 @@ __version__ = "0.1.0"
 __all__ = [
     "ActiveSetNet",
     "FullData",
+    "InfoBatch",
     "RandomSubset",
+    "SelectiveBackprop",
     "ShrinkRecall",
     "ShrinkingCNNClassifier",
     "ShrinkingCNNRegressor",
+    "ShrinkingClassifier",
     "ShrinkingDNNClassifier",
     "ShrinkingDNNRegressor",
+    "ShrinkingRegressor",
 ]

@@ -2,10 +2,13 @@
 
 from ._cnn import ShrinkingCNNClassifier, ShrinkingCNNRegressor
 from ._dnn import ShrinkingDNNClassifier, ShrinkingDNNRegressor
+from ._module import ShrinkingClassifier, ShrinkingRegressor
 
 __all__ = [
     "ShrinkingCNNClassifier",
     "ShrinkingCNNRegressor",
+    "ShrinkingClassifier",
     "ShrinkingDNNClassifier",
     "ShrinkingDNNRegressor",
+    "ShrinkingRegressor",
 ]

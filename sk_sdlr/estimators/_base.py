@@ -263,11 +263,11 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         )
         net.initialize()
         net.module_.to(PRECISIONS[self.precision][1])
-        self._lay_out(net.module_, device)
+        self._prepare(net.module_, rows, device)
         return net
 
-    def _lay_out(self, module: nn.Module, device: str) -> None:
-        """Give the weights the memory layout that is fastest."""
+    def _prepare(self, module: nn.Module, rows: Rows, device: str) -> None:
+        """Check the new module, or make it ready to train."""
 
     def _optimizer(self, device: str) -> tuple[Any, dict[str, Any]]:
         if callable(self.optimizer):

@@ -54,6 +54,21 @@ image_shape_ : tuple of int
 X holds images, (n_samples, channels, height, width), or flat rows of as many features;
 ``n_features_in_`` is the number of features of a flat row. On the CPU weights are laid out with
 channels last, which is faster there.""",
+    "module_parameters": """\
+module : nn.Module class or instance, or callable, default=None
+    The net; needed by `fit`. An instance is copied, and its weights are those that every fit
+    begins with. A class, or a function that makes a module, is called with `module_params` and,
+    where its signature asks for them, with ``n_inputs`` (numbers in a row), ``input_shape``
+    (shape of a row) and ``n_outputs``.
+module_params : dict or None, default=None
+    Parameters of a module's class or function. They can also be given, and searched, as
+    ``module__<name>``.""",
+    "module_attributes": """\
+input_shape_ : tuple of int
+    Shape of a row.""",
+    "module_notes": """\
+X may have more than two dimensions; the module gets (n_rows, ...) and returns
+(n_rows, n_outputs), in the precision of the fit.""",
     "classifier_parameters": """\
 output_activation : {"auto", "softmax", "sigmoid"}, default="auto"
     "auto": what goes with the loss.

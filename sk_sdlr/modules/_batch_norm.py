@@ -26,3 +26,30 @@ class BatchNorm1d(_BatchNorm, nn.BatchNorm1d):
 
 class BatchNorm2d(_BatchNorm, nn.BatchNorm2d):
     """For maps, of shape (n_samples, channels, height, width)."""
+
+
+def least_rows(module: nn.Module) -> int:
+    """Return how few rows a batch may have that the module is trained on.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module.
+
+    Returns
+    -------
+    n_rows : int
+        2 with a batch norm of torch's own, which refuses single rows, else 1.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from sk_sdlr.modules import least_rows
+    >>> least_rows(nn.BatchNorm1d(3)), least_rows(nn.Linear(3, 3))
+    (2, 1)
+    """
+    theirs = nn.modules.batchnorm._BatchNorm
+    refuses = any(
+        isinstance(part, theirs) and not isinstance(part, _BatchNorm) for part in module.modules()
+    )
+    return 2 if refuses else 1

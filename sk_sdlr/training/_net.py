@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import isfinite
 from time import perf_counter
@@ -14,6 +16,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, PrintLog
 from torch import Tensor, nn
 
+from ..modules import least_rows
 from ..policies import ActiveSet, EpochErrors, FullData, Policy
 from ._batches import sequential_batches
 from ._dense_step import DenseStep, dense_step_applies
@@ -206,37 +209,49 @@ class ActiveSetNet(NeuralNet):
         datasets: dict[str, Any],
     ) -> None:
         policy, good = self.policy or FullData(), Snapshot(self.module_)
-        rows = TrainingRows(data, self.batch_size, next(self.module_.parameters()).dtype)
+        dtype = next(self.module_.parameters()).dtype
+        rows = TrainingRows(data, self.batch_size, dtype, least_rows(self.module_))
         active = everything = self._to_device(policy.start(budget.n_samples))
         watched = is_watched(self, EPOCH_HOOKS)
         while not budget.over:
-            self._begin_epoch(datasets)
-            began = perf_counter()
-            try:
+            with self._forgotten_unless_complete():
+                self.notify("on_epoch_begin", **datasets)
+                began = perf_counter()
                 if budget.annealing(active.index.shape[0]):
                     active = everything
                 rate.before_epoch(budget)
                 good.save()
-                errors = rows.visit(active, self._step(data[1]), budget, generator)
-                record = self._judge(errors, held_out, rate.current, good)
+                with self._word_if_interrupted():
+                    errors = rows.visit(active, self._step(data[1]), budget, generator)
+                    record = self._judge(errors, held_out, rate.current, good)
                 budget.spend(record["n_active"])
                 if not budget.over and not budget.annealing(1):
                     active = self._to_device(policy.update(active, errors, generator=generator))
                     record["threshold"] = active.threshold
-            except KeyboardInterrupt:
-                self._warn_interrupted()
-                raise
             record |= {"lr": rate.current, "duration": perf_counter() - began}
             rate.after_epoch(record.get("valid_loss", record["train_loss"]))
             if watched:  # whoever looks between two epochs sees everything as torch has it
                 self._close_step()
             self._end_epoch(record, datasets)
 
-    def _begin_epoch(self, datasets: dict[str, Any]) -> None:
+    @contextmanager
+    def _forgotten_unless_complete(self) -> Iterator[None]:
         try:
-            self.notify("on_epoch_begin", **datasets)
-        except KeyboardInterrupt:  # a callback's way to stop
+            yield
+        except BaseException:  # KeyboardInterrupt is also a callback's way to stop
             del self.history[-1]
+            raise
+
+    @contextmanager
+    def _word_if_interrupted(self) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            warnings.warn(
+                f"Training was interrupted after {len(self.history) - 1} complete epochs; "
+                "the net is as the last batch left it.",
+                stacklevel=2,
+            )
             raise
 
     def _end_epoch(self, record: dict[str, Any], datasets: dict[str, Any]) -> None:
@@ -344,19 +359,10 @@ class ActiveSetNet(NeuralNet):
         good.restore()
         self.optimizer_.state.clear()  # moments that are not finite would spoil the next fit
         epoch = self.history[-1, "epoch"]
-        del self.history[-1]
         raise FloatingPointError(
             f"The loss or the weights became NaN or infinite in epoch {epoch}, at a learning rate "
             f"of {lr:g}. The weights are those from before that epoch. Try a smaller lr, features "
             "of mean 0 and standard deviation 1 (StandardScaler), or optimizer='adamw'."
-        )
-
-    def _warn_interrupted(self) -> None:
-        del self.history[-1]
-        warnings.warn(
-            f"Training was interrupted after {len(self.history)} complete epochs; "
-            "the net is as the last batch left it.",
-            stacklevel=2,
         )
 
     def _n_threads(self) -> int:

@@ -24,13 +24,28 @@ class TrainingRows:
         Rows a batch.
     dtype : torch.dtype
         Type of the errors.
+    least : int, default=1
+        The fewest rows that a batch may have; a last batch of fewer is left for another epoch.
+
+    Raises
+    ------
+    ValueError
+        If no batch can have so many.
     """
 
-    def __init__(self, tensors: Sequence[Tensor], batch_size: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, tensors: Sequence[Tensor], batch_size: int, dtype: torch.dtype, least: int = 1
+    ) -> None:
+        n_samples, device = tensors[0].shape[0], tensors[0].device
+        if min(n_samples, batch_size) < least:
+            raise ValueError(
+                f"The module's batch norm needs batches of at least {least} rows, "
+                f"however: n_samples={n_samples}, batch_size={batch_size}."
+            )
         self.features, self.targets = tensors[:2]
         self.sample_weight = tensors[2] if len(tensors) == 3 else None
         self.batch_size = batch_size
-        n_samples, device = self.features.shape[0], self.features.device
+        self.least = least
         self.last_error = torch.full((n_samples,), torch.nan, device=device, dtype=dtype)
         self.plain = Gather(tensors, batch_size)
 
@@ -39,7 +54,8 @@ class TrainingRows:
     ) -> EpochErrors:
         """Train on the active rows once, in random order; return their errors."""
         n_active = active.index.shape[0]
-        order = torch.randperm(n_active, generator=generator)[: budget.affordable(n_active)]
+        n_visited = self._without_rest(budget.affordable(n_active))
+        order = torch.randperm(n_active, generator=generator)[:n_visited]
         rows = active.index.index_select(0, order.to(active.index.device))
         error = self.last_error.new_empty(rows.shape[0])
         begin = 0
@@ -55,6 +71,10 @@ class TrainingRows:
         return EpochErrors(
             rows, error, self.batch_size, budget.epoch + 1, progress, self.last_error
         )
+
+    def _without_rest(self, n_rows: int) -> int:
+        n_last = n_rows % self.batch_size
+        return n_rows - n_last if n_last < min(self.least, n_rows) else n_rows
 
     def _gather(self, active: ActiveSet) -> Gather:
         """Return what gathers batches, with the policy's weights if it has any."""

@@ -1,0 +1,275 @@
+"""Shrinking training of a torch module of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import wraps
+from inspect import signature
+from math import prod
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import nn
+
+from ._base import BaseShrinkingEstimator
+from ._docs import documented
+from ._rows import Rows, shape_of
+from ._targets import ShrinkingClassifierMixin, ShrinkingRegressorMixin
+
+PREFIX = "module__"
+Estimator = TypeVar("Estimator", bound=type)
+
+
+def takes_module_parameters(estimator: Estimator) -> Estimator:
+    """Let the constructor take ``module__<name>=value`` for ``module_params={name: value}``."""
+    plain: Callable[..., None] = vars(estimator)["__init__"]
+
+    @wraps(plain)
+    def __init__(self: Any, *args: Any, **params: Any) -> None:
+        of_module = _take_out(params)
+        plain(self, *args, **params)
+        if of_module:
+            self.module_params = (self.module_params or {}) | of_module
+
+    setattr(estimator, "__init__", __init__)  # noqa: B010 - a checker of types allows no other way
+    return estimator
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class BaseModuleEstimator(BaseShrinkingEstimator):
+    """What estimators on a module of the user's share."""
+
+    module: Any = field(default=None, kw_only=False)
+    module_params: dict | None = None
+
+    _allow_nd: ClassVar[bool] = True
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseShrinkingEstimator._parameter_constraints,
+        "module": [callable],
+        "module_params": [dict, None],
+    }
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to add those of the module, as ``module__<name>``, and of parameters that are
+            estimators or policies themselves.
+
+        Returns
+        -------
+        params : dict
+            Names and values.
+        """
+        params = super().get_params(deep)
+        if deep and isinstance(self.module_params, dict):
+            params |= {PREFIX + name: value for name, value in (self.module_params or {}).items()}
+        return params
+
+    def set_params(self, **params: Any) -> BaseModuleEstimator:
+        """Set parameters by name, those of the module as ``module__<name>``.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no parameter of that name.
+        """
+        of_module = _take_out(params)
+        super().set_params(**params)
+        if of_module:
+            self.module_params = (self.module_params or {}) | of_module
+        return self
+
+    def _flat(self, X: Any, *, learn: bool) -> Any:
+        shape = shape_of(X)[1:]
+        if not learn and max(len(shape), len(self.input_shape_)) > 1 and shape != self.input_shape_:
+            raise ValueError(
+                f"X has rows of shape {shape}, but {type(self).__name__} is expecting rows of "
+                f"shape {self.input_shape_} as input."
+            )
+        return X
+
+    def _module(self, rows: Rows) -> tuple[Any, dict[str, Any]]:
+        given = self.module_params or {}
+        if isinstance(self.module, nn.Module):
+            if given:
+                raise ValueError(
+                    f"module must be a class or a function to take {sorted(given)}, "
+                    f"however: it is an instance of {type(self.module).__name__}."
+                )
+            return deepcopy(self.module), {}
+        shapes = {
+            "n_inputs": prod(rows.shape),
+            "input_shape": rows.shape,
+            "n_outputs": self._n_outputs(rows),
+        }
+        return self.module, _arguments(self.module, shapes, given)
+
+    def _prepare(self, module: nn.Module, rows: Rows, device: str) -> None:
+        _check_outputs(module, rows, self._n_outputs(rows), device)
+        self.input_shape_ = rows.shape
+
+
+def _take_out(params: dict[str, Any]) -> dict[str, Any]:
+    """Remove the parameters of the module, and return them by their own names."""
+    names = [name for name in params if name.startswith(PREFIX)]
+    return {name.removeprefix(PREFIX): params.pop(name) for name in names}
+
+
+def _arguments(
+    module: Callable[..., Any], shapes: dict[str, Any], given: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the parameters that are given, and of the shapes those that the module asks for."""
+    asked = signature(module)
+    arguments = {key: value for key, value in shapes.items() if key in asked.parameters} | given
+    try:
+        asked.bind(**arguments)
+    except TypeError as error:
+        raise ValueError(
+            f"module must take what is given to it as {PREFIX}<name>, and want nothing else but "
+            f"{', '.join(shapes)}, however: {getattr(module, '__name__', module)}: {error}."
+        ) from None
+    return arguments
+
+
+@torch.no_grad()
+def _check_outputs(module: Any, rows: Rows, n_outputs: int, device: str) -> None:
+    """Raise ValueError unless the module makes of one row what the loss wants."""
+    if not isinstance(module, nn.Module):
+        raise ValueError(
+            f"module must be or make an nn.Module, however: it makes {type(module).__name__}."
+        )
+    with torch.random.fork_rng(devices=[]):
+        got = module.eval()(torch.as_tensor(rows.X[:1].copy(), device=device))
+    if not isinstance(got, torch.Tensor) or tuple(got.shape) != (1, n_outputs):
+        shape = tuple(got.shape) if isinstance(got, torch.Tensor) else type(got).__name__
+        raise ValueError(
+            f"module must return outputs of shape (n_samples, {n_outputs}) for these targets, "
+            f"however: of one row it makes {shape}."
+        )
+
+
+@documented
+@takes_module_parameters
+@dataclass(kw_only=True, eq=False, repr=False)
+class ShrinkingClassifier(ShrinkingClassifierMixin, BaseModuleEstimator):
+    """Classifier on a torch module of your own that trains on a shrinking set of rows.
+
+    $shrinking
+
+    Parameters
+    ----------
+    $module_parameters
+    $classifier_parameters
+    $training_parameters
+
+    Attributes
+    ----------
+    $classes
+    $module_attributes
+    $attributes
+
+    See Also
+    --------
+    ShrinkingRegressor : The same for numbers as targets.
+    ShrinkingDNNClassifier : The same with a multi-layer perceptron.
+    sk_sdlr.training.PolicyCallback : Shrinking for a skorch net of your own.
+
+    Notes
+    -----
+    $module_notes The outputs of a classifier's module are logits; with ``loss="squared_error"``
+    they are in [0, 1].
+
+    $notes
+
+    References
+    ----------
+    $reference
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from torch import nn
+    >>> from sk_sdlr import ShrinkingClassifier
+    >>> def net(n_inputs, n_outputs, n_hidden=10):
+    ...     hidden = nn.Linear(n_inputs, n_hidden)
+    ...     return nn.Sequential(hidden, nn.ReLU(), nn.Linear(n_hidden, n_outputs))
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = ShrinkingClassifier(net, max_epochs=5, random_state=0)
+    >>> search = GridSearchCV(model, {"module__n_hidden": [2, 50]}, cv=2).fit(X / 16, y)
+    >>> search.best_params_
+    {'module__n_hidden': 50}
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseModuleEstimator._parameter_constraints,
+        **ShrinkingClassifierMixin._target_constraints,
+    }
+
+
+@documented
+@takes_module_parameters
+@dataclass(kw_only=True, eq=False, repr=False)
+class ShrinkingRegressor(ShrinkingRegressorMixin, BaseModuleEstimator):
+    """Regressor on a torch module of your own that trains on a shrinking set of rows.
+
+    $shrinking
+
+    Parameters
+    ----------
+    $module_parameters
+    $regressor_parameters
+    $training_parameters
+
+    Attributes
+    ----------
+    $module_attributes
+    $attributes
+
+    See Also
+    --------
+    ShrinkingClassifier : The same for classes as targets.
+    ShrinkingDNNRegressor : The same with a multi-layer perceptron.
+    sk_sdlr.training.PolicyCallback : Shrinking for a skorch net of your own.
+
+    Notes
+    -----
+    $module_notes With ``output_activation="sigmoid"`` the module's outputs are in [0, 1].
+
+    $notes
+
+    References
+    ----------
+    $reference
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_friedman1
+    >>> from torch import nn
+    >>> from sk_sdlr import ShrinkingRegressor
+    >>> X, y = make_friedman1(1000, random_state=0)
+    >>> module = nn.Sequential(nn.Linear(10, 100), nn.SiLU(), nn.Linear(100, 1))
+    >>> net = ShrinkingRegressor(module, lr=0.02, random_state=0).fit(X[:800], y[:800])
+    >>> net.score(X[800:], y[800:]) > 0.8
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseModuleEstimator._parameter_constraints,
+        **ShrinkingRegressorMixin._target_constraints,
+    }

@@ -28,7 +28,7 @@ from torch import nn
 from sk_sdlr import ShrinkingDNNClassifier
 from sk_sdlr.modules import MLP
 from sk_sdlr.training import AutogradStep, DenseStep
-from sk_sdlr.training._isolation import choose_threads, threads
+from sk_sdlr.training._isolation import choose_threads, step_flops, threads
 
 BATCH_SIZE = 100
 SETTINGS = {
@@ -181,7 +181,7 @@ def microseconds_a_batch(name: str, n_batches: int = 100, n_calls: int = 4) -> d
         "autograd_step": lambda: autograd(x, target, None, error, BATCH_SIZE),
         "bare_torch": bare_torch(),
     }
-    n_threads = choose_threads(sum(p.numel() for p in parts()[0].parameters()), BATCH_SIZE)
+    n_threads = choose_threads(step_flops(parts()[0], x[:1], BATCH_SIZE))
     with threads(n_threads):
         runs = [
             {key: seconds(action) for key, action in contestants.items()}

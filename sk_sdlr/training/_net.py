@@ -21,7 +21,7 @@ from ..policies import ActiveSet, EpochErrors, FullData, Policy
 from ._batches import sequential_batches
 from ._dense_step import DenseStep, dense_step_applies
 from ._errors import per_sample_error
-from ._isolation import choose_threads, seeded, threads
+from ._isolation import choose_threads, seeded, step_flops, threads
 from ._rows import TrainingRows
 from ._schedule import LR_SCHEDULES, Budget, LearningRate
 from ._snapshot import Snapshot
@@ -192,7 +192,7 @@ class ActiveSetNet(NeuralNet):
         datasets = {"dataset_train": train, "dataset_valid": valid}
         rate = LearningRate(self.optimizer_, self.lr_schedule)
         try:
-            with seeded(seed, self.device) as generator, threads(self._n_threads()):
+            with seeded(seed, self.device) as generator, threads(self._n_threads(data[0])):
                 self._run(data, held_out, budget, rate, generator, datasets)
         finally:
             self._close_step()
@@ -365,12 +365,12 @@ class ActiveSetNet(NeuralNet):
             "of mean 0 and standard deviation 1 (StandardScaler), or optimizer='adamw'."
         )
 
-    def _n_threads(self) -> int:
+    def _n_threads(self, x: Tensor) -> int:
         if self.n_threads is not None:
             return self.n_threads
         if torch.device(self.device).type != "cpu":
             return torch.get_num_threads()
-        return choose_threads(sum(p.numel() for p in self.module_.parameters()), self.batch_size)
+        return choose_threads(step_flops(self.module_, x[:1], self.batch_size))
 
     def _to_device(self, active: ActiveSet) -> ActiveSet:
         if active.index.device.type != torch.device(self.device).type:

@@ -1,7 +1,14 @@
 import pytest
 import torch
+from torch import nn
 
-from sk_sdlr.training._isolation import FLOPS_FOR_THREADS, choose_threads, seeded, threads
+from sk_sdlr.training._isolation import (
+    FLOPS_FOR_THREADS,
+    choose_threads,
+    seeded,
+    step_flops,
+    threads,
+)
 
 
 def test_seeded_yields_the_same_numbers_for_the_same_seed():
@@ -70,7 +77,15 @@ def test_threads_are_restored_after_an_exception(n_threads):
 
 
 def test_small_steps_take_one_thread_and_large_ones_all(n_threads):
-    n_parameters = int(FLOPS_FOR_THREADS / 6 / 100)
-    assert choose_threads(n_parameters - 1, 100) == 1
-    assert choose_threads(n_parameters + 1, 100) == n_threads
-    assert choose_threads(n_parameters - 1, 200) == n_threads
+    assert choose_threads(int(FLOPS_FOR_THREADS) - 1) == 1
+    assert choose_threads(int(FLOPS_FOR_THREADS)) == n_threads
+
+
+def test_flops_of_a_step_are_counted_for_any_layer_without_a_trace():
+    conv, linear = nn.Conv2d(2, 5, 3, padding=1), nn.Linear(5 * 16, 7)
+    norm = nn.BatchNorm2d(5)
+    module = nn.Sequential(conv, norm, nn.Flatten(), nn.Dropout(), linear).train()
+    flops = step_flops(module, torch.rand(1, 2, 4, 4), batch_size=10)
+    assert flops == 10 * 3 * 2 * (16 * 5 * 2 * 9 + 80 * 7)
+    assert module.training
+    assert norm.num_batches_tracked == 0

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ._activations import ACTIVATIONS
 from ._batch_norm import BatchNorm1d, BatchNorm2d
 from ._checks import OUTPUT_ACTIVATIONS, check_dropout, check_option, check_size, is_size
+from ._conv import Conv
 
 Layer = tuple[Any, ...]
 Shape = tuple[int, int, int]
@@ -192,7 +193,7 @@ def _conv(
         padding = _pair(padding, least=0)
         after = tuple(n + 2 * p - k + 1 for n, k, p in zip(extent, kernel, padding, strict=True))
     _check_fits(after, shape)
-    return nn.Conv2d(channels, n_filters, kernel, padding=padding), (n_filters, *after)
+    return Conv(channels, n_filters, kernel, padding=padding), (n_filters, *after)
 
 
 def _pool(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
 
-from sk_sdlr.datasets import load_higgs, load_mnist
+from sk_sdlr.datasets import load_cifar10, load_higgs, load_mnist
 
 PACKAGES = ("sk_sdlr", "torch", "scikit-learn", "skorch", "numpy")
 HIGGS_TRAIN = 50_000
@@ -64,15 +64,23 @@ def higgs(features: str = "high") -> tuple[np.ndarray, ...]:
 
 def mnist() -> tuple[np.ndarray, ...]:
     """Return X, y of 60,000 rows and X, y of 10,000; generated ones without the data."""
+    return _images("MNIST", load_mnist, 60_000, 784)
+
+
+def cifar10() -> tuple[np.ndarray, ...]:
+    """Return X, y of 50,000 flat images and X, y of 10,000; generated ones without the data."""
+    return _images("CIFAR-10", load_cifar10, 50_000, 3072)
+
+
+def _images(name: str, load: Callable, n_train: int, n_features: int) -> tuple[np.ndarray, ...]:
     try:
-        return (
-            *load_mnist("train", return_X_y=True, download=False),
-            *load_mnist("test", return_X_y=True, download=False),
-        )
+        X, y = load("train", return_X_y=True, download=False)
+        X_test, y_test = load("test", return_X_y=True, download=False)
     except FileNotFoundError:
-        print("MNIST is not there; generated rows of the same shape take its place.")
-        X, y = _noise(70_000, 784, 10)
-        return X[:60_000], y[:60_000], X[60_000:], y[60_000:]
+        print(f"{name} is not there; generated rows of the same shape take its place.")
+        X, y = _noise(n_train + 10_000, n_features, 10)
+        X, X_test, y, y_test = X[:n_train], X[n_train:], y[:n_train], y[n_train:]
+    return X.reshape(n_train, -1), y, X_test.reshape(len(X_test), -1), y_test
 
 
 def _noise(n_samples: int, n_features: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -28,6 +28,7 @@ from ..modules import MLP
 from ._batches import chunk_bytes
 from ._dense_activations import DENSE_ACTIVATIONS, DenseActivation, aten
 from ._errors import SquaredError
+from ._products import addmm_, mm
 from ._stacked import StackedLayers
 
 
@@ -154,10 +155,10 @@ class DenseStep:
         for matrix, z, a, with_ones in zip(
             self.matrices, piece.z, piece.h, piece.h_1, strict=False
         ):
-            torch.mm(matrix, h, out=z)
+            mm(matrix, h, out=z)
             self.activation.forward(z, a)
             h = with_ones
-        torch.mm(self.matrices[-1], h, out=piece.logits if self.classes else piece.output[i])
+        mm(self.matrices[-1], h, out=piece.logits if self.classes else piece.output[i])
 
     def _output_gradient(self, piece: _Piece, i: int, weight: Tensor | None, n_rows: int) -> None:
         delta, output = piece.delta[-1], piece.output[i]
@@ -184,10 +185,10 @@ class DenseStep:
             scale, decay = 1 / n_rows, 0
         for layer in range(len(self.matrices) - 1, 0, -1):
             delta, below = piece.delta[layer], piece.delta[layer - 1]
-            torch.mm(self.back[layer], delta, out=below)
+            mm(self.back[layer], delta, out=below)
             self.activation.backward(below, piece.z[layer - 1], piece.h[layer - 1])
-            self.updated[layer].addmm_(delta, piece.h_1t[layer - 1], beta=decay, alpha=scale)
-        self.updated[0].addmm_(piece.delta[0], piece.x[i], beta=decay, alpha=scale)
+            addmm_(self.updated[layer], delta, piece.h_1t[layer - 1], beta=decay, alpha=scale)
+        addmm_(self.updated[0], piece.delta[0], piece.x[i], beta=decay, alpha=scale)
         if not self.fused:
             self.layers.step()
 

@@ -9,7 +9,7 @@ from .estimators import (
     ShrinkingRegressor,
 )
 from .policies import FullData, InfoBatch, RandomSubset, SelectiveBackprop, ShrinkRecall
-from .training import ActiveSetNet
+from .training import ActiveSetNet, PolicyCallback
 
 __version__ = "0.1.0"
 
@@ -17,6 +17,7 @@ __all__ = [
     "ActiveSetNet",
     "FullData",
     "InfoBatch",
+    "PolicyCallback",
     "RandomSubset",
     "SelectiveBackprop",
     "ShrinkRecall",

@@ -1,5 +1,6 @@
 """How an epoch runs."""
 
+from ._callback import PolicyCallback
 from ._dense_step import DenseStep
 from ._errors import SquaredError, per_sample_error
 from ._net import ActiveSetNet
@@ -14,6 +15,7 @@ __all__ = [
     "Budget",
     "DenseStep",
     "LearningRate",
+    "PolicyCallback",
     "SquaredError",
     "Step",
     "per_sample_error",

@@ -76,7 +76,8 @@ def per_sample_error(criterion: nn.Module) -> Callable[[Tensor, Tensor], Tensor]
             "criterion must have a `reduction` attribute that can be set to 'none', "
             f"however: {type(criterion).__name__} has none."
         )
-    unreduced: Any = copy(criterion)
+    # What torch.compile makes shares the module that it was made of with its copies.
+    unreduced: Any = copy(getattr(criterion, "_orig_mod", criterion))
     unreduced.reduction = "none"
 
     def errors(output: Tensor, target: Tensor) -> Tensor:

@@ -89,3 +89,11 @@ def test_squared_error_refuses_targets_of_another_shape():
     # They would be broadcast: every output against every target.
     with pytest.raises(ValueError, match="shape"):
         SquaredError()(OUTPUT[:, :1], REAL[:, 0])
+
+
+def test_a_compiled_criterion_is_left_as_it_is():
+    plain = nn.CrossEntropyLoss()
+    compiled = torch.compile(plain, backend="eager")
+    output, target = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
+    assert per_sample_error(compiled)(output, target).shape == (4,)
+    assert plain.reduction == "mean"

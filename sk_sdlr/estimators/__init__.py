@@ -1,6 +1,7 @@
 """What the user sees: scikit-learn estimators."""
 
 from ._cnn import ShrinkingCNNClassifier, ShrinkingCNNRegressor
+from ._dbn import ShrinkingDBNClassifier, ShrinkingDBNRegressor
 from ._dnn import ShrinkingDNNClassifier, ShrinkingDNNRegressor
 from ._module import ShrinkingClassifier, ShrinkingRegressor
 
@@ -8,6 +9,8 @@ __all__ = [
     "ShrinkingCNNClassifier",
     "ShrinkingCNNRegressor",
     "ShrinkingClassifier",
+    "ShrinkingDBNClassifier",
+    "ShrinkingDBNRegressor",
     "ShrinkingDNNClassifier",
     "ShrinkingDNNRegressor",
     "ShrinkingRegressor",

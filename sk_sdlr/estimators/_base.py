@@ -263,10 +263,10 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         )
         net.initialize()
         net.module_.to(PRECISIONS[self.precision][1])
-        self._prepare(net.module_, rows, device)
+        self._prepare(net.module_, rows, device, seed + 1)
         return net
 
-    def _prepare(self, module: nn.Module, rows: Rows, device: str) -> None:
+    def _prepare(self, module: nn.Module, rows: Rows, device: str, seed: int) -> None:
         """Check the new module, or make it ready to train."""
 
     def _optimizer(self, device: str) -> tuple[Any, dict[str, Any]]:

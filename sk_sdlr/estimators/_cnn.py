@@ -74,7 +74,7 @@ class BaseCNN(BaseShrinkingEstimator):
             "batch_norm": self.batch_norm,
         }
 
-    def _prepare(self, module: nn.Module, rows: Rows, device: str) -> None:
+    def _prepare(self, module: nn.Module, rows: Rows, device: str, seed: int) -> None:
         # Float32 on CUDA, without tensor cores, is faster with channels first.
         if device == "cpu" or autocast_type(self.precision, device):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

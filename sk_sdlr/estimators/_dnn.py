@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from sklearn.utils._param_validation import Interval, StrOptions
-
-from ..modules import ACTIVATIONS, MLP
-from ._base import BaseShrinkingEstimator
 from ._docs import documented
+from ._mlp import BaseMLP
 from ._rows import Rows
 from ._targets import ShrinkingClassifierMixin, ShrinkingRegressorMixin
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class BaseMLP(BaseShrinkingEstimator):
-    """What estimators on a multi-layer perceptron share."""
+class BaseDNN(BaseMLP):
+    """What the DNN estimators share."""
 
     hidden_layer_sizes: Any = field(default=(256, 256, 256), kw_only=False)
     activation: str = "silu"
@@ -25,41 +21,18 @@ class BaseMLP(BaseShrinkingEstimator):
     batch_norm: bool = True
 
     _parameter_constraints: ClassVar[dict] = {
-        **BaseShrinkingEstimator._parameter_constraints,
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
+        **BaseMLP._parameter_constraints,
         "batch_norm": ["boolean"],
     }
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        sizes = self._hidden_sizes()
-        if not all(isinstance(size, Integral) and size > 0 for size in sizes):
-            raise ValueError(
-                "hidden_layer_sizes must be a positive int or a sequence of them, "
-                f"however: hidden_layer_sizes={self.hidden_layer_sizes!r}."
-            )
-
-    def _hidden_sizes(self) -> tuple[int, ...]:
-        sizes = self.hidden_layer_sizes
-        return (int(sizes),) if isinstance(sizes, Integral) else tuple(sizes)
-
     def _module(self, rows: Rows) -> tuple[Any, dict[str, Any]]:
-        return MLP, {
-            "n_inputs": rows.X.shape[1],
-            "n_outputs": self._n_outputs(rows),
-            "hidden_layer_sizes": self._hidden_sizes(),
-            "activation": self.activation,
-            "output_activation": self._output_activation(),
-            "dropout": self.dropout,
-            "batch_norm": self.batch_norm,
-        }
+        module, params = super()._module(rows)
+        return module, params | {"batch_norm": self.batch_norm}
 
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class ShrinkingDNNClassifier(ShrinkingClassifierMixin, BaseMLP):
+class ShrinkingDNNClassifier(ShrinkingClassifierMixin, BaseDNN):
     """Multi-layer perceptron classifier that trains on a shrinking set of rows.
 
     $shrinking
@@ -103,14 +76,14 @@ class ShrinkingDNNClassifier(ShrinkingClassifierMixin, BaseMLP):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BaseMLP._parameter_constraints,
+        **BaseDNN._parameter_constraints,
         **ShrinkingClassifierMixin._target_constraints,
     }
 
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class ShrinkingDNNRegressor(ShrinkingRegressorMixin, BaseMLP):
+class ShrinkingDNNRegressor(ShrinkingRegressorMixin, BaseDNN):
     """Multi-layer perceptron regressor that trains on a shrinking set of rows.
 
     $shrinking
@@ -150,6 +123,6 @@ class ShrinkingDNNRegressor(ShrinkingRegressorMixin, BaseMLP):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BaseMLP._parameter_constraints,
+        **BaseDNN._parameter_constraints,
         **ShrinkingRegressorMixin._target_constraints,
     }

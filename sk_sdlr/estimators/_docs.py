@@ -6,13 +6,16 @@ from inspect import cleandoc
 from string import Template
 from typing import TypeVar
 
-Estimator = TypeVar("Estimator", bound=type)
+from ._base import BaseShrinkingEstimator
+
+Estimator = TypeVar("Estimator", bound=type[BaseShrinkingEstimator])
 
 
 def documented(estimator: Estimator) -> Estimator:
     """Fill in the shared parts of a class's docstring."""
     if estimator.__doc__:  # python -OO strips them
-        estimator.__doc__ = Template(cleandoc(estimator.__doc__)).substitute(PARTS)
+        text = Template(cleandoc(estimator.__doc__)).substitute(PARTS)
+        estimator.__doc__ = Template(text).substitute(lr=estimator.lr)
     return estimator
 
 
@@ -30,6 +33,42 @@ dropout : float, default=0.2
 batch_norm : bool, default=True
     Whether hidden layers have batch normalisation. Without it and without dropout a step is
     computed in closed form, which is several times faster for small nets.""",
+    "dbn_parameters": """\
+hidden_layer_sizes : int or sequence of int, default=(256,)
+    Units of each hidden layer.
+activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "scaled_tanh"}, default="sigmoid"
+    Activation of the hidden layers; pretraining is for the sigmoid.
+dropout : float, default=0.0
+    Probability of a hidden unit to be dropped while training with targets, in [0, 1).
+visible : {"auto", "bernoulli", "gaussian"}, default="auto"
+    Kind of the visible units of the first layer. "auto": Bernoulli if all features are in [0, 1],
+    else Gaussian, for which features are standardised.
+pretrain_epochs : int, default=10
+    Epochs of pretraining, of each layer.
+pretrain_lr : float, default=0.05
+    Learning rate of pretraining; Gaussian units scale it down.
+pretrain_momentum : float, default=0.9
+    Momentum of pretraining, in [0, 1).
+pretrain_weight_decay : float, default=2e-4
+    Weight decay of pretraining.
+pretrain_batch_size : int, default=100
+    Rows a batch of pretraining.
+cd_k : int, default=1
+    Gibbs steps of contrastive divergence.
+persistent : bool, default=False
+    Whether Gibbs chains go on from batch to batch (persistent contrastive divergence).
+pretrain_shrink : bool, default=False
+    Whether pretraining leaves out rows too, by the same policy, those of lowest reconstruction
+    error.""",
+    "dbn_attributes": """\
+rbms_ : list of RBM
+    The restricted Boltzmann machines, from the bottom up, as pretraining left them.
+pretrain_history_ : list of dict
+    One an epoch of pretraining: layer (from 0), epoch (from 1), n_active, reconstruction_error
+    (mean of the rows visited), duration (seconds).""",
+    "dbn_notes": """\
+Pretraining takes place in the first `fit` or `partial_fit`, on the rows given there, and not again
+with `warm_start`.""",
     "cnn_parameters": """\
 layers : str or sequence of tuple, default="small"
     The layers before the output layer: the name of a preset or a sequence of
@@ -99,7 +138,7 @@ policy : Policy or None, default=None
     parameters can be searched as ``policy__<name>``.
 optimizer : {"sgd", "nesterov", "adam", "adamw"} or callable, default="adamw"
     The optimiser, or a class of ``torch.optim``.
-lr : float, default=0.002
+lr : float, default=$lr
     Initial learning rate.
 momentum : float, default=0.0
     Momentum of "sgd" and "nesterov", in [0, 1).

@@ -119,7 +119,7 @@ class BaseModuleEstimator(BaseShrinkingEstimator):
         }
         return self.module, _arguments(self.module, shapes, given)
 
-    def _prepare(self, module: nn.Module, rows: Rows, device: str) -> None:
+    def _prepare(self, module: nn.Module, rows: Rows, device: str, seed: int) -> None:
         _check_outputs(module, rows, self._n_outputs(rows), device)
         self.input_shape_ = rows.shape
 

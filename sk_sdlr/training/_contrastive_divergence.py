@@ -130,7 +130,8 @@ class ContrastiveDivergenceStep:
     def _train_on(self, x: Tensor, weight: Tensor | None, error: Tensor) -> Tensor:
         data = self.rbm.standardise(x)
         hidden = self._hidden(data)
-        mean = self._visible_mean(self._first_states(hidden))
+        states = self._draw(hidden) if self.chains is None else self.chains
+        mean = self._visible_mean(states)
         reconstruction = self._visible_mean(hidden) if self.persistent else mean
         error.copy_((reconstruction - data).square_().mean(dim=1))
         chain, chain_hidden = self._run_chain(mean)
@@ -142,15 +143,6 @@ class ContrastiveDivergenceStep:
         )
         self.optimizer.step()
         return hidden
-
-    def _first_states(self, hidden: Tensor) -> Tensor:
-        """Return the hidden states from which the chain of this batch goes on."""
-        if self.chains is None:
-            states = self._draw(hidden)
-            if not self.persistent:
-                return states
-            self.chains = states
-        return self.chains
 
     def _run_chain(self, mean: Tensor) -> tuple[Tensor, Tensor]:
         """Return the last visible states and hidden probabilities of a chain of k steps."""

@@ -111,7 +111,7 @@ def pretrain(
 
     References
     ----------
-    .. [1] G. Hinton, S. Osindero, Y.-W. Teh, "A Fast Learning Algorithm for Deep Belief Nets",
+    .. [1] G. Hinton et al., "A Fast Learning Algorithm for Deep Belief Nets",
        2006.
     .. [2] G. Hinton, "A Practical Guide to Training Restricted Boltzmann Machines", 2010.
 

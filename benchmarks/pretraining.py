@@ -4,7 +4,8 @@
 
 The same work for all: the same rows in batches of 100, the same number of epochs, one Gibbs step a
 batch, a constant learning rate, no momentum, no decay, biases that begin at 0. `ours` is CD-1,
-which starts its chains from the rows; `persistent` keeps them, as BernoulliRBM does. BernoulliRBM
+which starts its chains from the rows; `persistent` keeps them, as BernoulliRBM does; `bfloat16` is
+CD-1 with ``precision="bfloat16"``. BernoulliRBM
 computes in the type of its input, float32 or float64, and its own batch size is 10. Repeats are
 interleaved; printed are medians, and medians of the ratios within a repeat. What was learnt is
 compared on rows that were not trained on: the mean squared error of the reconstruction, and the
@@ -25,17 +26,18 @@ from _common import medians, mnist, save, seconds
 from sklearn.neural_network import BernoulliRBM
 from torch import Tensor
 
-from sk_sdlr.modules._rbm import RBM
+from sk_sdlr.estimators._precision import has_bfloat16
+from sk_sdlr.modules import RBM
 from sk_sdlr.policies import FullData
-from sk_sdlr.training import Budget
-from sk_sdlr.training._contrastive_divergence import ContrastiveDivergenceStep, _affine
+from sk_sdlr.training import Budget, ContrastiveDivergenceStep
+from sk_sdlr.training._products import affine
 from sk_sdlr.training._rows import TrainingRows
 
 N_HIDDEN, BATCH_SIZE, LR = 1000, 100, 0.05
 N_HELD_OUT = 2000
 
 
-def ours(X: np.ndarray, epochs: int, persistent: bool = False) -> RBM:
+def ours(X: np.ndarray, epochs: int, **options: object) -> RBM:
     """Return a machine trained as `pretrain` does, but for what BernoulliRBM does not have."""
     x, generator = torch.from_numpy(X), torch.Generator().manual_seed(0)
     rbm = RBM(X.shape[1], N_HIDDEN, generator=generator)
@@ -43,7 +45,7 @@ def ours(X: np.ndarray, epochs: int, persistent: bool = False) -> RBM:
         rbm,
         torch.optim.SGD(rbm.parameters(), lr=LR, fused=True),
         generator=generator,
-        persistent=persistent,
+        **options,
     )
     rows = TrainingRows([x, x.new_empty(len(x), 0)], BATCH_SIZE, x.dtype)
     active, budget = FullData().start(len(x)), Budget(len(x), epochs)
@@ -85,11 +87,11 @@ def products(n_batches: int, n_visible: int, dtype: torch.dtype) -> float:
     weight, h_t = torch.rand(N_HIDDEN, n_visible).to(dtype), h.t().contiguous()
 
     def step() -> None:
-        _affine(v, weight)
-        _affine(h, weight.t())
-        _affine(v, weight)
-        _affine(h_t, v.t())
-        _affine(h_t, v.t())
+        affine(v, weight)
+        affine(h, weight.t())
+        affine(v, weight)
+        affine(h_t, v.t())
+        affine(h_t, v.t())
 
     return seconds(lambda: [step() for _ in range(n_batches)])
 
@@ -100,9 +102,12 @@ def run_once(X: np.ndarray, epochs: int, held_out: Tensor, with_small: bool) -> 
     contestants = {
         "ours": lambda: ours(X, epochs),
         "persistent": lambda: ours(X, epochs, persistent=True),
+        "bfloat16": lambda: ours(X, epochs, autocast=torch.bfloat16),
         "sklearn_float32": lambda: sklearn_rbm(X, epochs),
         "sklearn_float64": lambda: sklearn_rbm(X64, epochs),
     }
+    if not has_bfloat16("cpu"):
+        del contestants["bfloat16"]
     if with_small:
         contestants["sklearn_float32_batch_10"] = lambda: sklearn_rbm(X, epochs, 10)
     run: dict[str, float] = {}
@@ -113,6 +118,8 @@ def run_once(X: np.ndarray, epochs: int, held_out: Tensor, with_small: bool) -> 
         run |= {f"{label}_{key}": value for key, value in quality(machines[0], held_out).items()}
     for label in [label for label in contestants if label.startswith("sklearn")]:
         run[f"{label}_vs_ours"] = run[label] / run["ours"]
+        if "bfloat16" in run:
+            run[f"{label}_vs_bfloat16"] = run[label] / run["bfloat16"]
     for dtype in (torch.float32, torch.bfloat16):
         label = f"products_{str(dtype).removeprefix('torch.')}"
         run[label] = products(n_batches, X.shape[1], dtype)

@@ -16,6 +16,7 @@ from ..training import pretrain
 from ..training._isolation import choose_threads, seeded, threads
 from ._docs import documented
 from ._mlp import BaseMLP
+from ._precision import autocast_type
 from ._rows import Rows
 from ._targets import ShrinkingClassifierMixin, ShrinkingRegressorMixin
 
@@ -31,9 +32,9 @@ class BaseDBN(BaseMLP):
     visible: str = "auto"
     pretrain_epochs: int = 10
     pretrain_lr: float = 0.05
-    pretrain_momentum: float = 0.9
+    pretrain_momentum: float | str = "auto"
     pretrain_weight_decay: float = 2e-4
-    pretrain_batch_size: int = 100
+    pretrain_batch_size: int | str = "auto"
     cd_k: int = 1
     persistent: bool = False
     pretrain_shrink: bool = False
@@ -43,9 +44,9 @@ class BaseDBN(BaseMLP):
         "visible": [StrOptions({"auto", "bernoulli", "gaussian"})],
         "pretrain_epochs": [Interval(Integral, 1, None, closed="left")],
         "pretrain_lr": [Interval(Real, 0, None, closed="neither")],
-        "pretrain_momentum": [Interval(Real, 0, 1, closed="left")],
+        "pretrain_momentum": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
         "pretrain_weight_decay": [Interval(Real, 0, None, closed="left")],
-        "pretrain_batch_size": [Interval(Integral, 1, None, closed="left")],
+        "pretrain_batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "cd_k": [Interval(Integral, 1, None, closed="left")],
         "persistent": ["boolean"],
         "pretrain_shrink": ["boolean"],
@@ -56,29 +57,53 @@ class BaseDBN(BaseMLP):
         rows = rows.with_mean_weight_one()
         X = torch.as_tensor(rows.X, device=device)
         weight = None if rows.weight is None else torch.as_tensor(rows.weight).to(X)
-        sizes, batch_size = self._hidden_sizes(), min(self.pretrain_batch_size, len(rows))
-        flops = 10 * batch_size * max(map(prod, pairwise((X.shape[1], *sizes))), default=0)
-        n_threads = self.n_threads or choose_threads(flops)
-        with seeded(seed, device) as generator, threads(n_threads):
+        self._check_visible(rows)
+        with seeded(seed, device) as generator, threads(self._pretraining_threads(rows)):
             machines, self.pretrain_history_ = pretrain(
                 X,
-                sizes,
+                self._hidden_sizes(),
                 generator=generator,
                 visible=self.visible,
                 epochs=self.pretrain_epochs,
                 lr=self.pretrain_lr,
-                batch_size=batch_size,
+                batch_size=self._pretraining_batch_size(len(rows)),
                 cd_k=self.cd_k,
-                momentum=self.pretrain_momentum,
+                momentum=self._momentum(),
                 weight_decay=self.pretrain_weight_decay,
                 persistent=self.persistent,
                 policy=self._policy() if self.pretrain_shrink else None,
                 sample_weight=weight,
+                autocast=autocast_type(self.precision, device),
             )
         linears: Any = module.linears
         for linear, machine in zip(linears, machines, strict=False):
             linear.load_state_dict(machine.as_linear().state_dict())
         self.rbms_ = [machine.cpu() for machine in machines]
+
+    def _check_visible(self, rows: Rows) -> None:
+        low, high = rows.X.min(), rows.X.max()
+        if self.visible == "bernoulli" and (low < 0 or high > 1):
+            raise ValueError(
+                "visible='bernoulli' needs features in [0, 1], "
+                f"however: X is in [{low:g}, {high:g}]."
+            )
+
+    def _momentum(self) -> float:
+        if not isinstance(self.pretrain_momentum, str):
+            return self.pretrain_momentum
+        return 0.0 if self.persistent else 0.9  # chains cannot follow weights that run ahead
+
+    def _pretraining_batch_size(self, n_samples: int) -> int:
+        if not isinstance(self.pretrain_batch_size, str):
+            return min(self.pretrain_batch_size, n_samples)
+        return min(max(n_samples // 50, 10), 100, n_samples)
+
+    def _pretraining_threads(self, rows: Rows) -> int:
+        if self.n_threads is not None:
+            return self.n_threads
+        sizes = (rows.X.shape[1], *self._hidden_sizes())
+        largest = max(map(prod, pairwise(sizes)), default=0)
+        return choose_threads(10 * self._pretraining_batch_size(len(rows)) * largest)
 
 
 @documented

@@ -47,12 +47,12 @@ pretrain_epochs : int, default=10
     Epochs of pretraining, of each layer.
 pretrain_lr : float, default=0.05
     Learning rate of pretraining; Gaussian units scale it down.
-pretrain_momentum : float, default=0.9
-    Momentum of pretraining, in [0, 1).
+pretrain_momentum : float or "auto", default="auto"
+    Momentum of pretraining, in [0, 1); "auto": 0.9, or 0 with persistent chains.
 pretrain_weight_decay : float, default=2e-4
     Weight decay of pretraining.
-pretrain_batch_size : int, default=100
-    Rows a batch of pretraining.
+pretrain_batch_size : int or "auto", default="auto"
+    Rows a batch of pretraining; "auto": n_samples / 50, from 10 to 100.
 cd_k : int, default=1
     Gibbs steps of contrastive divergence.
 persistent : bool, default=False

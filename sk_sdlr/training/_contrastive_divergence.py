@@ -14,25 +14,12 @@ the variance smaller.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
-from ..modules._rbm import RBM
-
-# torch multiplies float32 matrices by MKL, which takes its AVX2 kernels on processors that are not
-# Intel's. oneDNN, which comes with torch too, has AVX-512 ones for all: the same precision, twice
-# the speed, the sigmoid included. The operator is the one that torch.compile calls.
-_ONEDNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
-_HAS_ONEDNN = (
-    _ONEDNN is not None
-    and torch.backends.mkldnn.is_available()
-    and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-)
-# Multiply-adds under which its longer call costs more than it brings.
-_ONEDNN_FROM = 10**6
+from ..modules import RBM
+from ._products import affine
 
 
 class ContrastiveDivergenceStep:
@@ -57,6 +44,8 @@ class ContrastiveDivergenceStep:
     persistent : bool, default=False
         Whether chains go on from batch to batch (PCD, [2]_) or start from each batch's rows (CD,
         [1]_). There are as many as the first batch has rows, and they start from those.
+    autocast : torch.dtype or None, default=None
+        What products are computed in; None: in the machine's own type.
 
     Raises
     ------
@@ -93,6 +82,7 @@ class ContrastiveDivergenceStep:
         generator: Generator,
         n_steps: int = 1,
         persistent: bool = False,
+        autocast: torch.dtype | None = None,
     ) -> None:
         if n_steps < 1:
             raise ValueError(f"n_steps must be a positive int, however: {n_steps=}.")
@@ -100,6 +90,7 @@ class ContrastiveDivergenceStep:
         self.optimizer = optimizer
         self.n_steps = n_steps
         self.persistent = persistent
+        self.autocast = autocast
         self.generator = _generator_on(rbm.weight.device, generator)
         self.chains: Tensor | None = None
         self.weight, self.hidden_bias, self.visible_bias = (
@@ -167,16 +158,16 @@ class ContrastiveDivergenceStep:
         return factor
 
     def _set_gradients(self, visible: Tensor, hidden_times_factor: Tensor, factor: Tensor) -> None:
-        self.rbm.weight.grad = _affine(hidden_times_factor.t(), visible.t())
+        self.rbm.weight.grad = affine(hidden_times_factor.t(), visible.t(), dtype=self.autocast)
         self.rbm.hidden_bias.grad = hidden_times_factor.sum(dim=0)
         self.rbm.visible_bias.grad = torch.mv(visible.t(), factor)
 
     def _hidden(self, data: Tensor) -> Tensor:
-        return _affine(data, self.weight, self.hidden_bias, "sigmoid")
+        return affine(data, self.weight, self.hidden_bias, "sigmoid", self.autocast)
 
     def _visible_mean(self, states: Tensor) -> Tensor:
         activation = "none" if self.rbm.is_gaussian else "sigmoid"
-        return _affine(states, self.weight.t(), self.visible_bias, activation)
+        return affine(states, self.weight.t(), self.visible_bias, activation, self.autocast)
 
     def _draw_visible(self, mean: Tensor) -> Tensor:
         if not self.rbm.is_gaussian:
@@ -194,21 +185,6 @@ class ContrastiveDivergenceStep:
         words.random_(-(2**63), None, generator=self.generator)
         bits = words.view(torch.int16)[: p.numel()].view(p.shape)
         return torch.lt(bits, (p * 2**16).sub_(2**15 + 0.5), out=torch.empty_like(p))
-
-
-def _affine(
-    x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str = "none"
-) -> Tensor:
-    """Return x W' + b, or the sigmoid of it."""
-    if (
-        _HAS_ONEDNN
-        and x.dtype == torch.float32
-        and x.device.type == "cpu"
-        and x.shape[0] * weight.numel() >= _ONEDNN_FROM
-    ):
-        return _ONEDNN(x, weight, bias, activation, [], "")
-    out = torch.nn.functional.linear(x, weight, bias)
-    return out.sigmoid_() if activation == "sigmoid" else out
 
 
 def _generator_on(device: torch.device, generator: Generator) -> Generator:

@@ -13,7 +13,8 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import SGD, Optimizer
 
-from ..modules._rbm import RBM, VISIBLE_UNITS
+from ..modules import RBM
+from ..modules._rbm import VISIBLE_UNITS
 from ..policies import ActiveSet, FullData, Policy
 from ._contrastive_divergence import ContrastiveDivergenceStep
 from ._rows import TrainingRows
@@ -41,6 +42,7 @@ def pretrain(
     persistent: bool = False,
     policy: Policy | None = None,
     sample_weight: Tensor | None = None,
+    autocast: torch.dtype | None = None,
 ) -> tuple[list[RBM], list[dict[str, Any]]]:
     """Train a restricted Boltzmann machine a layer, each on what the one below makes of the data.
 
@@ -81,6 +83,8 @@ def pretrain(
         Chooses the rows of each epoch, from all rows anew in each layer; None visits all rows.
     sample_weight : Tensor of shape (n_samples,), optional
         Weights of the rows.
+    autocast : torch.dtype or None, default=None
+        What products are computed in; None: in the type of `X`.
 
     Returns
     -------
@@ -143,7 +147,12 @@ def pretrain(
         rbm.fit_visible(X, sample_weight)
         optimizer = _optimizer(rbm, lr, momentum, weight_decay)
         step = ContrastiveDivergenceStep(
-            rbm, optimizer, generator=generator, n_steps=cd_k, persistent=persistent
+            rbm,
+            optimizer,
+            generator=generator,
+            n_steps=cd_k,
+            persistent=persistent,
+            autocast=autocast,
         )
         tensors = [X, X.new_empty(X.shape[0], 0)]  # there are no targets
         tensors += [] if sample_weight is None else [sample_weight]

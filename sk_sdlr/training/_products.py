@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _LINEAR: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 HAS_ONEDNN = (
@@ -55,6 +55,43 @@ def addmm_(out: Tensor, a: Tensor, b: Tensor, *, beta: float, alpha: float) -> N
         if beta != 1:
             out.mul_(beta)
         out.add_(product, alpha=alpha)
+
+
+def affine(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    activation: str = "none",
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Return x W' + b, or the sigmoid of it, outside autograd.
+
+    Parameters
+    ----------
+    x : Tensor of shape (m, k)
+        Any strides.
+    weight : Tensor of shape (n, k)
+        Any strides.
+    bias : Tensor of shape (n,) or None, default=None
+        Added to each row.
+    activation : {"none", "sigmoid"}, default="none"
+        What is made of the sum.
+    dtype : torch.dtype or None, default=None
+        What the product is computed in, if not in the type of `x`.
+
+    Returns
+    -------
+    out : Tensor of shape (m, n)
+        Of the type of `x`.
+    """
+    if dtype is not None:
+        bias = None if bias is None else bias.to(dtype)
+        product = nn.functional.linear(x.to(dtype), weight.to(dtype), bias).to(x.dtype)
+    elif _by_onednn(x, weight.t()):
+        return _LINEAR(x, weight, bias, activation, [], "")
+    else:
+        product = nn.functional.linear(x, weight, bias)
+    return product.sigmoid_() if activation == "sigmoid" else product
 
 
 def _by_onednn(a: Tensor, b: Tensor) -> bool:

@@ -11,8 +11,8 @@ from sklearn.neural_network import BernoulliRBM
 from torch import nn
 
 from sk_sdlr.modules._rbm import RBM, VISIBLE_UNITS
-from sk_sdlr.training import _contrastive_divergence
-from sk_sdlr.training._contrastive_divergence import ContrastiveDivergenceStep, _affine
+from sk_sdlr.training import _products
+from sk_sdlr.training._contrastive_divergence import ContrastiveDivergenceStep
 
 kinds = pytest.mark.parametrize("visible", VISIBLE_UNITS)
 persistence = pytest.mark.parametrize("persistent", [False, True])
@@ -302,31 +302,13 @@ def test_neighbouring_states_are_drawn_independently():
     assert (covariance - torch.eye(8) / 4).abs().max() < 5 * 0.25 / len(seen) ** 0.5
 
 
-@pytest.mark.parametrize("activation", ["none", "sigmoid"])
-@pytest.mark.parametrize("has_bias", [False, True])
-@pytest.mark.parametrize("layout", ["x", "weight", "both"])
-def test_products_of_any_size_and_layout_are_exact(layout, has_bias, activation):
-    for n, m, k in ((3, 4, 5), (150, 130, 120)):
-        x, weight = torch.randn(n, k), torch.randn(m, k) / k
-        if layout in ("x", "both"):
-            x = x.t().contiguous().t()
-        if layout in ("weight", "both"):
-            weight = weight.t().contiguous().t()
-        bias = torch.randn(m) if has_bias else None
-        expected = x.double() @ weight.double().T + (bias.double() if has_bias else 0)
-        expected = torch.sigmoid(expected) if activation == "sigmoid" else expected
-        out = _affine(x, weight, bias, activation)
-        torch.testing.assert_close(out.double(), expected, rtol=1e-5, atol=1e-6)
-
-
 @kinds
 def test_large_products_change_nothing_but_the_speed(visible, monkeypatch):
     x = torch.rand(120, 110)
     weights = []
-    for has_onednn in (True, False):
-        # Where torch has no oneDNN, or needs none, both runs are the same.
-        available = has_onednn and _contrastive_divergence._HAS_ONEDNN
-        monkeypatch.setattr(_contrastive_divergence, "_HAS_ONEDNN", available)
+    monkeypatch.setattr(_products, "ONEDNN_FROM", 0)
+    for available in (_products.HAS_ONEDNN, False):  # twice the same where torch has no oneDNN
+        monkeypatch.setattr(_products, "HAS_ONEDNN", available)
         rbm = RBM(110, 130, visible=visible, generator=torch.Generator().manual_seed(0))
         train(step_of(rbm, 0.01), x)
         weights.append(rbm.weight)
@@ -342,6 +324,23 @@ def test_reconstruction_error_falls(visible, persistent, n_steps):
     step = step_of(rbm, 0.05, persistent=persistent, n_steps=n_steps)
     errors = [train(step, x, batch_size=10).mean().item() for _ in range(30)]
     assert errors[-1] < 0.5 * errors[0]
+
+
+@kinds
+def test_bfloat16_learns_nearly_the_same(visible):
+    x = torch.randint(2, (4, 20)).float().repeat(50, 1)
+    errors = {}
+    for autocast in (None, torch.bfloat16):
+        generator = torch.Generator().manual_seed(0)
+        rbm = RBM(20, 10, visible=visible, generator=generator)
+        rbm.fit_visible(x)
+        optimizer = torch.optim.SGD(rbm.parameters(), lr=0.05)
+        step = ContrastiveDivergenceStep(rbm, optimizer, generator=generator, autocast=autocast)
+        errors[autocast] = [train(step, x, batch_size=10).mean().item() for _ in range(20)]
+        assert rbm.weight.dtype == torch.float32
+    assert errors[None] != errors[torch.bfloat16]
+    assert errors[torch.bfloat16][-1] == pytest.approx(errors[None][-1], rel=0.3)
+    assert errors[torch.bfloat16][-1] < 0.5 * errors[torch.bfloat16][0]
 
 
 def test_close_leaves_no_gradients():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sk_sdlr.training import _products
-from sk_sdlr.training._products import HAS_ONEDNN, addmm_, mm
+from sk_sdlr.training._products import HAS_ONEDNN, addmm_, affine, mm
 
 M, K, N = 33, 17, 29
 
@@ -66,6 +66,29 @@ def test_part_of_a_larger_matrix_is_written_alone(library):
     mm(a, b, out=whole[:-1])
     torch.testing.assert_close(whole[:-1], exactly(a, b), rtol=1e-5, atol=1e-5)
     assert not whole[-1].any()
+
+
+@pytest.mark.parametrize("activation", ["none", "sigmoid"])
+@pytest.mark.parametrize("has_bias", [False, True])
+@pytest.mark.parametrize("weight_transposed", [False, True])
+@pytest.mark.parametrize("x_transposed", [False, True])
+def test_affine_map_and_its_sigmoid(library, x_transposed, weight_transposed, has_bias, activation):
+    x, weight = matrix(M, K, x_transposed), matrix(N, K, weight_transposed)
+    bias = torch.randn(N) if has_bias else None
+    expected = exactly(x, weight.t()) + (bias if has_bias else 0)
+    expected = expected.sigmoid() if activation == "sigmoid" else expected
+    out = affine(x, weight, bias, activation)
+    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["none", "sigmoid"])
+def test_affine_map_in_bfloat16_comes_back_in_float32(activation):
+    x, weight, bias = matrix(M, K), matrix(N, K), torch.randn(N)
+    exact = affine(x, weight, bias, activation)
+    out = affine(x, weight, bias, activation, torch.bfloat16)
+    assert out.dtype == torch.float32
+    assert not torch.equal(out, exact)
+    torch.testing.assert_close(out, exact, rtol=0.05, atol=0.05)
 
 
 @pytest.mark.parametrize("case", ["small", "float64"])

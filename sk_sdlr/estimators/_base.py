@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -17,8 +19,10 @@ from skorch.callbacks import EarlyStopping
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
+from ..modules import least_rows
 from ..policies import Policy, ShrinkRecall
 from ..training import ActiveSetNet
+from ..training._rows import check_least
 from ._devices import resolve_device
 from ._precision import PRECISIONS, autocast_type
 from ._rows import Rows, shape_of
@@ -157,41 +161,61 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             If the loss or the weights become NaN or infinite; ``net_`` then holds the weights from
             before the epoch in which they did.
         """
-        self._check_parameters()
-        device, policy = self._device(), self._policy()
-        again = self.warm_start and hasattr(self, "net_")
-        rows = self._check_rows(X, y, sample_weight, reset=not again, learn=not again)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        held_out = None
-        if self.early_stopping:
-            rows, held_out = rows.split(self.validation_fraction, self._stratify, seed)
-        batch_size = self._batch_size(len(rows))
-        if len(rows) <= batch_size:
-            rows = rows.merged()
-        train = self._dataset(rows, learn=not again)
-        valid = None if held_out is None else self._dataset(held_out, learn=False)
-        if not again:
-            self.net_ = self._make_net(rows, device, seed)
+        with self._unchanged_by_errors():
+            self._check_parameters()
+            device, policy = self._device(), self._policy()
+            again = self.warm_start and hasattr(self, "net_")
+            rows = self._check_rows(X, y, sample_weight, first=not again, learn=not again)
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+            held_out = None
+            if self.early_stopping:
+                rows, held_out = rows.split(self.validation_fraction, self._stratify, seed)
+            batch_size = self._batch_size(len(rows))
+            if len(rows) <= batch_size:
+                rows = rows.merged()
+            train = self._dataset(rows, learn=not again)
+            valid = None if held_out is None else self._dataset(held_out, learn=False)
+            if not again:
+                self.net_ = self._make_net(rows, device, seed)
+            check_least(len(rows), batch_size, least_rows(self.net_.module_))
         self._train(train, valid, policy=policy, batch_size=batch_size)
         return self
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> BaseShrinkingEstimator:
         """Visit each row once, at the learning rate `lr`."""
-        self._check_parameters()
-        self._policy()
-        device, first = self._device(), not hasattr(self, "net_")
-        rows = self._check_rows(X, y, sample_weight, reset=first, learn=False)
-        train = self._dataset(rows, learn=first)
-        if first:
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
-            self.net_ = self._make_net(rows, device, seed)
-        self._train(train, None, policy=None, batch_size=self._batch_size(len(rows)), once=True)
+        with self._unchanged_by_errors():
+            self._check_parameters()
+            self._policy()
+            device, first = self._device(), not hasattr(self, "net_")
+            rows = self._check_rows(X, y, sample_weight, first=first, learn=False)
+            train, batch_size = self._dataset(rows, learn=first), self._batch_size(len(rows))
+            if first:
+                seed = check_random_state(self.random_state).randint(2**31 - 1)
+                self.net_ = self._make_net(rows, device, seed)
+            check_least(len(rows), batch_size, least_rows(self.net_.module_))
+        self._train(train, None, policy=None, batch_size=batch_size, once=True)
         return self
+
+    @contextmanager
+    def _unchanged_by_errors(self) -> Iterator[None]:
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
 
     def _device(self) -> str:
         device = resolve_device(self.device, self.precision)
         autocast_type(self.precision, device)  # an error, if it is one, comes before any work
         return device
+
+    def _dtype(self, first: bool) -> Any:
+        """Return numpy's type of the features: that of a net which is there, or is to be made."""
+        if first:
+            return PRECISIONS[self.precision][0]
+        return next(self.net_.module_.parameters()).detach().cpu().numpy().dtype
 
     def _policy(self) -> Policy:
         if isinstance(self.policy, type):
@@ -208,17 +232,17 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         # Small tables need small batches for enough updates, large ones full vectors for speed.
         return int(np.clip(2 ** int(np.log2(max(n_samples / 50, 1))), 32, 256))
 
-    def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool, learn: bool) -> Rows:
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, first: bool, learn: bool) -> Rows:
         shape = shape_of(X)[1:]
         X, y = validate_data(
             self,
-            self._flat(X, learn=reset),
+            self._flat(X, learn=first),
             y,
-            dtype=PRECISIONS[self.precision][0],
+            dtype=self._dtype(first),
             order="C",
             allow_nd=self._allow_nd,
             multi_output=True,
-            reset=reset,
+            reset=first,
             y_numeric=is_regressor(self),
         )
         weight = None
@@ -321,7 +345,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         X = validate_data(
             self,
             self._flat(X, learn=False),
-            dtype=PRECISIONS[self.precision][0],
+            dtype=self._dtype(first=False),
             order="C",
             allow_nd=self._allow_nd,
             reset=False,

@@ -51,18 +51,21 @@ class BaseCNN(BaseShrinkingEstimator):
 
     def _flat(self, X: Any, *, learn: bool) -> Any:
         shape = shape_of(X)
-        if len(shape) < 2 or 0 in shape:
-            return X  # for scikit-learn to complain about
+        if len(shape) > 1 and 0 not in shape:  # which scikit-learn has its own words for
+            self._check_images(shape[1:], learn)
+        return X if len(shape) < 3 else np.asarray(X).reshape(shape[0], prod(shape[1:]))
+
+    def _check_images(self, row: tuple[int, ...], learn: bool) -> None:
+        """Raise ValueError if rows of this shape are no images, or not those that were learnt."""
         if learn:
-            image = image_shape_of(shape[1:], self.image_shape)
+            image = image_shape_of(row, self.image_shape)
             with torch.device("meta"):  # an error, if it is one, comes before any work
                 CNN(image, 1, layers=self.layers)
-        elif len(shape) > 2 and shape[1:] != self.image_shape_:
+        elif len(row) > 1 and row != self.image_shape_:
             raise ValueError(
-                f"X has rows of shape {shape[1:]}, but {type(self).__name__} is expecting images "
+                f"X has rows of shape {row}, but {type(self).__name__} is expecting images "
                 f"of shape {self.image_shape_} or {prod(self.image_shape_)} features as input."
             )
-        return X if len(shape) == 2 else np.asarray(X).reshape(shape[0], -1)
 
     def _module(self, rows: Rows) -> tuple[Any, dict[str, Any]]:
         return CNN, {

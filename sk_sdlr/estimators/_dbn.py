@@ -141,7 +141,7 @@ class ShrinkingDBNClassifier(ShrinkingClassifierMixin, BaseDBN):
     References
     ----------
     $reference
-    .. [2] G. Hinton, S. Osindero, Y.-W. Teh, "A Fast Learning Algorithm for Deep Belief Nets",
+    .. [2] G. Hinton et al., "A Fast Learning Algorithm for Deep Belief Nets",
        2006.
 
     Examples
@@ -198,7 +198,7 @@ class ShrinkingDBNRegressor(ShrinkingRegressorMixin, BaseDBN):
     References
     ----------
     $reference
-    .. [2] G. Hinton, S. Osindero, Y.-W. Teh, "A Fast Learning Algorithm for Deep Belief Nets",
+    .. [2] G. Hinton et al., "A Fast Learning Algorithm for Deep Belief Nets",
        2006.
 
     Examples

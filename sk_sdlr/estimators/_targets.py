@@ -233,8 +233,15 @@ class ShrinkingRegressorMixin(RegressorMixin):
                 "output_activation='sigmoid' needs targets in [0, 1], "
                 f"however: y is in [{y.min():g}, {y.max():g}]."
             )
-        self._one_target = y.ndim == 1
-        return y.reshape(len(y), -1)
+        one_target, y = y.ndim == 1, y.reshape(len(y), -1)
+        if not learn and hasattr(self, "net_") and y.shape[1] != self._n_targets:
+            raise ValueError(
+                f"y has {y.shape[1]} targets, but {type(self).__name__} is expecting "
+                f"{self._n_targets} targets."
+            )
+        self._one_target = one_target
+        self._n_targets: int = y.shape[1]
+        return y
 
     def _targets(self, rows: Rows, *, learn: bool) -> np.ndarray:
         """Return targets of mean 0 and standard deviation 1, unless the outputs are sigmoid.

@@ -134,7 +134,7 @@ class CNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs (logits for "softmax") of shape (n_samples, n_outputs)."""
-        output: Tensor = self.layers(x.reshape(-1, *self.image_shape))
+        output: Tensor = self.layers(x.reshape(len(x), *self.image_shape))
         return torch.sigmoid(output) if self.output_activation == "sigmoid" else output
 
 
@@ -172,7 +172,7 @@ def _make(i: int, layer: Layer, shape: tuple[int, ...]) -> tuple[nn.Module, tupl
     name, *arguments = layer or ("",)
     try:
         if name in ACTIVATIONS:
-            return ACTIVATIONS[name](*arguments), shape
+            return _activation(name, *arguments), shape
         return MAKERS[name](shape, *arguments)
     except (KeyError, TypeError) as error:
         raise ValueError(
@@ -182,12 +182,18 @@ def _make(i: int, layer: Layer, shape: tuple[int, ...]) -> tuple[nn.Module, tupl
         raise ValueError(f"layers[{i}]={tuple(layer)!r} {error}") from None
 
 
+def _activation(name: str) -> nn.Module:
+    return ACTIVATIONS[name]()
+
+
 def _conv(
     shape: tuple[int, ...], filters: object, size: object, padding: object = 0
 ) -> tuple[nn.Module, tuple[int, ...]]:
     channels, *extent = _map(shape)
     n_filters, kernel = _positive(filters), _pair(size)
     if padding == "same":
+        if not all(k % 2 for k in kernel):
+            raise ValueError("has a padding of 'same', which needs an odd size.")
         after = tuple(extent)
     else:
         padding = _pair(padding, least=0)

@@ -137,6 +137,16 @@ class ActiveSetNet(NeuralNet):
             super().initialize()
         return self
 
+    def initialize_module(self) -> ActiveSetNet:
+        """Make the module; raise ValueError if what is made is none."""
+        super().initialize_module()
+        if not isinstance(self.module_, nn.Module):
+            raise ValueError(
+                "module must be or make an nn.Module, "
+                f"however: it makes {type(self.module_).__name__}."
+            )
+        return self
+
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return an iterator for prediction and validation; training does not ask for one."""
         size = max(self.batch_size, PREDICT_BATCH_SIZE)
@@ -213,7 +223,9 @@ class ActiveSetNet(NeuralNet):
         rows = TrainingRows(data, self.batch_size, dtype, least_rows(self.module_))
         active = everything = self._to_device(policy.start(budget.n_samples))
         watched = is_watched(self, EPOCH_HOOKS)
-        while not budget.over:
+        while budget.affordable(rows.least) >= rows.least and not budget.over:
+            if active.index.shape[0] < rows.least:
+                active = everything
             with self._forgotten_unless_complete():
                 self.notify("on_epoch_begin", **datasets)
                 began = perf_counter()
@@ -228,8 +240,8 @@ class ActiveSetNet(NeuralNet):
                 if not budget.over and not budget.annealing(1):
                     active = self._to_device(policy.update(active, errors, generator=generator))
                     record["threshold"] = active.threshold
-            record |= {"lr": rate.current, "duration": perf_counter() - began}
-            rate.after_epoch(record.get("valid_loss", record["train_loss"]))
+                record |= {"lr": rate.current, "duration": perf_counter() - began}
+                rate.after_epoch(record.get("valid_loss", record["train_loss"]))
             if watched:  # whoever looks between two epochs sees everything as torch has it
                 self._close_step()
             self._end_epoch(record, datasets)

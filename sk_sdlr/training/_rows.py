@@ -13,6 +13,15 @@ from ._schedule import Budget
 from ._steps import Step
 
 
+def check_least(n_samples: int, batch_size: int, least: int) -> None:
+    """Raise ValueError if no batch can have as many rows as the module's batch norm needs."""
+    if min(n_samples, batch_size) < least:
+        raise ValueError(
+            f"The module's batch norm needs batches of at least {least} rows, "
+            f"however: n_samples={n_samples}, batch_size={batch_size}."
+        )
+
+
 class TrainingRows:
     """Rows that are visited, some of them an epoch.
 
@@ -37,11 +46,7 @@ class TrainingRows:
         self, tensors: Sequence[Tensor], batch_size: int, dtype: torch.dtype, least: int = 1
     ) -> None:
         n_samples, device = tensors[0].shape[0], tensors[0].device
-        if min(n_samples, batch_size) < least:
-            raise ValueError(
-                f"The module's batch norm needs batches of at least {least} rows, "
-                f"however: n_samples={n_samples}, batch_size={batch_size}."
-            )
+        check_least(n_samples, batch_size, least)
         self.features, self.targets = tensors[:2]
         self.sample_weight = tensors[2] if len(tensors) == 3 else None
         self.batch_size = batch_size
@@ -67,10 +72,11 @@ class TrainingRows:
             # The weights of the user belong to the error of a row, those of the policy do not.
             error *= self.sample_weight.index_select(0, rows)
         self.last_error.index_copy_(0, rows, error)
-        progress = budget.progress_after(rows.shape[0])
-        return EpochErrors(
-            rows, error, self.batch_size, budget.epoch + 1, progress, self.last_error
-        )
+        table, progress = self.last_error, budget.progress_after(n_visited)
+        if n_visited < n_active and self.least > 1:
+            # A row that was left for another epoch, and never seen, is to stay active.
+            table = torch.where(table.isnan(), error.max(), table)
+        return EpochErrors(rows, error, self.batch_size, budget.epoch + 1, progress, table)
 
     def _without_rest(self, n_rows: int) -> int:
         n_last = n_rows % self.batch_size

@@ -79,6 +79,7 @@ class AutogradStep:
         self.errors = per_sample_error(criterion)
         self.on_grad = on_grad
         self.autocast = autocast
+        self.dtype = next(module.parameters()).dtype
 
     def __call__(
         self,
@@ -105,7 +106,7 @@ class AutogradStep:
         if self.autocast is None:
             return self.module(x)
         with torch.autocast(x.device.type, self.autocast):
-            return self.module(x).to(x.dtype)
+            return self.module(x).to(self.dtype)
 
     def _train_on(self, x: Tensor, y: Tensor, weight: Tensor | None, error: Tensor) -> Tensor:
         self.optimizer.zero_grad()

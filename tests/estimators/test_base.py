@@ -176,3 +176,15 @@ def test_auto_takes_the_gpu():
     net = ShrinkingDNNClassifier(max_epochs=2, random_state=0).fit(X, Y)
     assert next(net.net_.module_.parameters()).device.type == "cuda"
     assert net.predict(X).shape == (40,)
+
+
+@pytest.mark.parametrize("kind", [ShrinkingDNNClassifier, ShrinkingDNNRegressor])
+def test_precision_that_is_set_after_a_fit_is_for_the_next_one(kind):
+    estimator = kind((4,), max_epochs=1, random_state=0).fit(X, Y)
+    before = estimator.predict(X)
+    estimator.set_params(precision="float64")
+    np.testing.assert_array_equal(estimator.predict(X), before)
+    estimator.set_params(warm_start=True).fit(X, Y)
+    assert estimator.net_.module_.linears[0].weight.dtype == torch.float32
+    estimator.set_params(warm_start=False).fit(X, Y)
+    assert estimator.net_.module_.linears[0].weight.dtype == torch.float64

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from sk_sdlr.modules import ACTIVATIONS, MLP
-from sk_sdlr.modules._mlp import OUTPUT_ACTIVATIONS, BatchNorm
+from sk_sdlr.modules._batch_norm import BatchNorm1d
+from sk_sdlr.modules._checks import OUTPUT_ACTIVATIONS
 
 HAND_WRITTEN = {
     "relu": lambda z: z.clamp(min=0),
@@ -95,8 +96,8 @@ def test_softmax_returns_the_logits():
     [
         (0.0, False, [nn.Tanh]),
         (0.25, False, [nn.Tanh, nn.Dropout]),
-        (0.0, True, [BatchNorm, nn.Tanh]),
-        (0.25, True, [BatchNorm, nn.Tanh, nn.Dropout]),
+        (0.0, True, [BatchNorm1d, nn.Tanh]),
+        (0.25, True, [BatchNorm1d, nn.Tanh, nn.Dropout]),
     ],
 )
 def test_batch_norm_and_dropout_are_there_only_when_asked_for(dropout, batch_norm, kinds):

@@ -748,6 +748,108 @@ def test_a_callback_can_stop_the_run_silently_between_epochs(hook):
     assert len(column(net, "train_loss")) == {"on_epoch_begin": 2, "on_epoch_end": 3}[hook]
 
 
+class Failure(Exception):
+    """Somebody else's."""
+
+
+FAILURE = Failure("on purpose")
+COMPLETE = {"epoch", "batches", "n_active", "threshold", "train_loss", "lr", "duration"}
+
+
+def failing(place):
+    """Return settings of a net in which FAILURE is raised in the third epoch."""
+    calls = 0
+
+    def fail(in_call):
+        nonlocal calls
+        calls += 1
+        if calls == in_call:
+            raise FAILURE
+
+    class Module(nn.Linear):
+        def forward(self, x):
+            fail(2 * 7 + 4) if self.training else None
+            return super().forward(x)
+
+    class Criterion(nn.CrossEntropyLoss):
+        def forward(self, output, target):
+            fail(2 * 7 + 4)
+            return super().forward(output, target)
+
+    class Update(FullData):
+        def update(self, active, epoch, *, generator):
+            fail(3)
+            return active
+
+    class Scheduler(LambdaLR):
+        def __init__(self, optimizer):
+            super().__init__(optimizer, lambda epoch: 0.5)
+
+        def step(self, epoch=None):
+            fail(1 + 3)  # it steps when it is made
+            super().step()
+
+    if place == "module":
+        return {"module": Module, "module__in_features": N_FEATURES, "module__out_features": 2}
+    if place == "criterion":
+        return {"criterion": Criterion}
+    if place == "policy":
+        return {"policy": Update()}
+    if place == "lr_schedule":
+        return {"lr_schedule": Scheduler}
+    in_call = 3 if "epoch" in place else 2 * 7 + 4
+    hook = {place: lambda self, net, *args, **kwargs: fail(in_call)}
+    return {"callbacks": [type("Failing", (Callback,), hook)()]}
+
+
+PLACES = {
+    "module": [1, 2],
+    "criterion": [1, 2],
+    "policy": [1, 2],
+    "on_epoch_begin": [1, 2],
+    "on_batch_begin": [1, 2],
+    "on_grad_computed": [1, 2],
+    "on_batch_end": [1, 2],
+    "on_epoch_end": [1, 2, 3],
+}
+
+
+@pytest.mark.parametrize("place", [*PLACES, "lr_schedule"])
+def test_an_error_comes_out_as_it_was_raised_and_history_has_complete_epochs(place):
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    net = make_net(**{"lr_schedule": "linear", "n_threads": threads + 1} | failing(place))
+    with pytest.raises(Failure) as raised:
+        net.fit(X, Y)
+    assert raised.value is FAILURE
+    assert FAILURE.__cause__ is None
+    assert [set(record) for record in net.history] == [COMPLETE] * len(net.history)
+    assert [record["epoch"] for record in net.history] in (PLACES.get(place, [1, 2]), [1, 2, 3])
+    if place in PLACES:
+        assert len(net.history) == len(PLACES[place])
+    assert [group["lr"] for group in net.optimizer_.param_groups] == [0.1]
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
+    assert net.predict(X).shape == (N_SAMPLES, N_CLASSES)
+    net.partial_fit(X, Y, epochs=1)
+    assert [set(record) for record in net.history] == [COMPLETE] * len(net.history)
+
+
+@pytest.mark.parametrize("hook", ["on_batch_begin", "on_batch_end", "on_grad_computed"])
+def test_an_interrupt_in_mid_epoch_warns_with_the_number_of_complete_epochs(hook):
+    batches = []
+
+    def interrupt(self, net, *args, **kwargs):
+        batches.append(len(net.history))
+        if len(batches) == 2 * 7 + 4:
+            raise KeyboardInterrupt
+
+    net = make_net(callbacks=[type("Interrupt", (Callback,), {hook: interrupt})()])
+    with pytest.warns(UserWarning, match="interrupted after 2 complete epochs"):
+        net.fit(X, Y)
+    assert [set(record) for record in net.history] == [COMPLETE] * 2
+    assert column(net, "epoch") == [1, 2]
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -784,6 +886,45 @@ def test_batch_norm_takes_a_last_batch_of_one_row():
     assert N_SAMPLES % 7 == 1
     assert np.isfinite(net.predict(X)).all()
     assert column(net, "n_active") == [N_SAMPLES] * 4
+
+
+@pytest.mark.parametrize("step", ["auto", "autograd"])
+def test_batch_norm_of_torchs_own_leaves_a_last_row_for_another_epoch(step):
+    module = nn.Sequential(nn.BatchNorm1d(N_FEATURES), nn.Linear(N_FEATURES, N_CLASSES))
+    spy = Spy()
+    net = make_net(module, policy=spy, batch_size=7, step=step, max_epochs=8).fit(X, Y)
+    assert column(net, "n_active") == [N_SAMPLES - 1] * 8
+    left_out = [set(range(N_SAMPLES)) - set(errors.index.tolist()) for _, errors in spy.told]
+    assert len(set.union(*left_out)) > 1
+
+
+def test_autocast_is_for_training_alone():
+    seen = {True: set(), False: set()}
+
+    class Watched(nn.Linear):
+        def forward(self, x):
+            output = super().forward(x)
+            seen[self.training].add(output.dtype)
+            return output
+
+    spy = Spy()
+    net = make_net(Watched(N_FEATURES, N_CLASSES), autocast=torch.bfloat16, policy=spy)
+    net.fit(X, Y, valid=TensorDataset(*TENSORS)).predict(X)
+    assert seen == {True: {torch.bfloat16}, False: {torch.float32}}
+    assert {errors.error.dtype for _, errors in spy.told} == {torch.float32}
+    assert {tensor.dtype for tensor in weights(net).values()} == {torch.float32}
+
+
+def test_autocast_takes_no_dense_step():
+    nets = [
+        make_net(step=step, autocast=autocast).fit(X, Y)
+        for step, autocast in (("auto", torch.bfloat16), ("autograd", torch.bfloat16))
+    ]
+    assert_same_bits(*nets)
+    torch.testing.assert_close(weights(nets[0]), weights(make_net().fit(X, Y)), rtol=0.1, atol=0.02)
+    assert not torch.equal(
+        nets[0].module_.linears[0].weight, make_net().fit(X, Y).module_.linears[0].weight
+    )
 
 
 def test_one_row_can_be_fitted():

@@ -63,3 +63,65 @@ def test_weights_multiply_and_only_the_users_are_in_the_errors(of_user, of_polic
         theirs = policy[index.tolist().index(row)].item() if of_policy else 1.0
         assert error == pytest.approx(row * mine)
         assert weight == (pytest.approx(mine * theirs) if of_user or of_policy else None)
+
+
+# Batches of at least so many rows
+
+
+def visited(n_active, batch_size, least, *, max_visits=None, rows=None):
+    """Return the rows of an epoch, in the order visited."""
+    step = Recorder()
+    rows = rows or TrainingRows((X, Y), batch_size, torch.float32, least)
+    budget = Budget(N, 2, max_visits)
+    errors = rows.visit(ActiveSet(torch.arange(n_active)), step, budget, torch.Generator())
+    assert errors.index.tolist() == step.rows == errors.error.tolist()
+    return step.rows
+
+
+@pytest.mark.parametrize(
+    ("n_active", "batch_size", "least", "n_visited"),
+    [
+        (20, 3, 2, 20),
+        (19, 3, 2, 18),
+        (19, 3, 1, 19),
+        (18, 3, 2, 18),
+        (20, 19, 2, 19),
+        (20, 20, 2, 20),
+        (20, 50, 2, 20),
+        (20, 6, 3, 18),
+        (20, 6, 2, 20),
+        (2, 3, 2, 2),
+        (4, 3, 2, 3),
+        (1, 3, 1, 1),
+    ],
+)
+def test_a_last_batch_of_too_few_rows_is_left_out(n_active, batch_size, least, n_visited):
+    rows = visited(n_active, batch_size, least)
+    assert len(rows) == len(set(rows)) == n_visited
+    assert set(rows) <= set(range(n_active))
+
+
+def test_what_the_budget_cuts_off_is_left_out_in_the_same_way():
+    assert len(visited(N, 3, 2, max_visits=0.35)) == 6
+    assert len(visited(N, 3, 2, max_visits=0.4)) == 8
+
+
+def test_other_rows_are_left_out_in_other_epochs_and_keep_their_last_error():
+    rows = TrainingRows((X, Y), 19, torch.float32, 2)
+    budget, generator = Budget(N, 50), torch.Generator().manual_seed(0)
+    left_out, before = set(), None
+    for _ in range(50):
+        errors = rows.visit(ActiveSet(torch.arange(N)), Recorder(), budget, generator)
+        [row] = set(range(N)) - set(errors.index.tolist())
+        assert before is None or row in left_out or errors.last_error[row] == row
+        left_out.add(row)
+        before = row
+    assert len(left_out) > 10
+
+
+@pytest.mark.parametrize(("n_samples", "batch_size"), [(1, 8), (20, 1), (2, 1)])
+def test_batches_that_can_never_have_enough_rows_are_refused(n_samples, batch_size):
+    message = f"at least 2 rows, however: n_samples={n_samples}, batch_size={batch_size}."
+    with pytest.raises(ValueError, match=message):
+        TrainingRows((X[:n_samples], Y[:n_samples]), batch_size, torch.float32, least=2)
+    TrainingRows((X[:n_samples], Y[:n_samples]), batch_size, torch.float32)

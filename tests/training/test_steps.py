@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from copy import deepcopy
 
 import pytest
@@ -84,3 +85,88 @@ def test_whoever_asks_gets_the_gradients_before_the_update(net):
 def test_a_criterion_without_reduction_is_refused(net):
     with pytest.raises(TypeError, match="`reduction`"):
         AutogradStep(net, nn.Identity(), SGD(net.parameters(), lr=LR))
+
+
+# Autocast
+
+
+class Watched(nn.Module):
+    """A net that notes what its products are computed in, and fails if it is told to."""
+
+    def __init__(self, fails=False):
+        super().__init__()
+        self.net, self.fails, self.seen = deepcopy(NET), fails, []
+        for layer in (self.net[0], self.net[2]):
+            layer.register_forward_hook(lambda layer, x, output: self.seen.append(output.dtype))
+
+    def forward(self, x):
+        output = self.net(x)
+        if self.fails:
+            raise ZeroDivisionError
+        return output
+
+
+@pytest.mark.parametrize(
+    ("criterion", "y"), [(nn.CrossEntropyLoss(), CLASSES), (SquaredError(), REAL)]
+)
+def test_products_are_in_autocasts_type_and_all_else_in_the_modules(criterion, y):
+    net, grads = Watched(), []
+
+    def on_grad(x, y):
+        grads.extend(parameter.grad.dtype for parameter in net.parameters())
+
+    step = AutogradStep(net, criterion, SGD(net.parameters(), lr=LR), on_grad, torch.bfloat16)
+    error = torch.empty(N_SAMPLES)
+    output = step(X, y, None, error)
+    assert net.seen == [torch.bfloat16] * 2
+    assert {output.dtype, *grads} == {torch.float32}
+    assert {parameter.dtype for parameter in net.parameters()} == {torch.float32}
+    # The criterion is not in bfloat16: its value of the outputs is exact.
+    errors = type(criterion)(reduction="none")
+    torch.testing.assert_close(error, errors(output, y), rtol=0, atol=0)
+    torch.testing.assert_close(error, errors(NET(X), y).detach(), rtol=0.02, atol=0.02)
+
+
+def test_a_step_in_autocast_is_about_the_step_without():
+    nets = [deepcopy(NET), deepcopy(NET)]
+    for net, autocast in zip(nets, (None, torch.bfloat16), strict=True):
+        step = AutogradStep(
+            net, nn.CrossEntropyLoss(), SGD(net.parameters(), lr=LR), autocast=autocast
+        )
+        step(X, CLASSES, None, torch.empty(N_SAMPLES))
+    for plain, cast, before in zip(*(net.parameters() for net in (*nets, NET)), strict=True):
+        torch.testing.assert_close(cast - before, plain - before, rtol=0.05, atol=1e-3)
+        assert not torch.equal(cast, plain)
+
+
+def test_without_autocast_products_are_in_the_modules_own_type():
+    net = Watched()
+    step = AutogradStep(net, nn.CrossEntropyLoss(), SGD(net.parameters(), lr=LR))
+    step(X, CLASSES, None, torch.empty(N_SAMPLES))
+    assert net.seen == [torch.float32] * 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_autocast_is_off_after_a_step(fails):
+    net = Watched(fails)
+    step = AutogradStep(
+        net, nn.CrossEntropyLoss(), SGD(net.parameters(), lr=LR), autocast=torch.bfloat16
+    )
+    before = torch.get_autocast_dtype("cpu")
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        step(X, CLASSES, None, torch.empty(N_SAMPLES))
+    assert not torch.is_autocast_enabled("cpu")
+    assert torch.get_autocast_dtype("cpu") == before
+
+
+def test_autocast_takes_features_that_are_integers():
+    net = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 2))
+    error = torch.empty(N_SAMPLES)
+    step = AutogradStep(
+        net, nn.CrossEntropyLoss(), SGD(net.parameters(), lr=LR), autocast=torch.bfloat16
+    )
+    output = step(torch.arange(N_SAMPLES), CLASSES, None, error)
+    assert output.dtype == error.dtype == torch.float32
+    torch.testing.assert_close(
+        error, nn.functional.cross_entropy(output, CLASSES, reduction="none"), rtol=0, atol=0
+    )

@@ -19,7 +19,7 @@ from skorch.callbacks import EarlyStopping
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from ..modules import least_rows
+from ..modules._batch_norm import least_rows
 from ..policies import Policy, ShrinkRecall
 from ..training import ActiveSetNet
 from ..training._rows import check_least
@@ -215,7 +215,8 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         """Return numpy's type of the features: that of a net which is there, or is to be made."""
         if first:
             return PRECISIONS[self.precision][0]
-        return next(self.net_.module_.parameters()).detach().cpu().numpy().dtype
+        dtype = next(self.net_.module_.parameters()).dtype
+        return np.float64 if dtype == torch.float64 else np.float32
 
     def _policy(self) -> Policy:
         if isinstance(self.policy, type):

@@ -1,9 +1,8 @@
 """What a net looks like: plain torch modules."""
 
 from ._activations import ACTIVATIONS, ScaledTanh
-from ._batch_norm import least_rows
 from ._cnn import CNN, CNN_PRESETS
 from ._mlp import MLP
 from ._rbm import RBM
 
-__all__ = ["ACTIVATIONS", "CNN", "CNN_PRESETS", "MLP", "RBM", "ScaledTanh", "least_rows"]
+__all__ = ["ACTIVATIONS", "CNN", "CNN_PRESETS", "MLP", "RBM", "ScaledTanh"]

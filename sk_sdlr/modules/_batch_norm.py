@@ -40,13 +40,6 @@ def least_rows(module: nn.Module) -> int:
     -------
     n_rows : int
         2 with a batch norm of torch's own, which refuses single rows, else 1.
-
-    Examples
-    --------
-    >>> from torch import nn
-    >>> from sk_sdlr.modules import least_rows
-    >>> least_rows(nn.BatchNorm1d(3)), least_rows(nn.Linear(3, 3))
-    (2, 1)
     """
     theirs = nn.modules.batchnorm._BatchNorm
     refuses = any(

@@ -96,6 +96,7 @@ class ContrastiveDivergenceStep:
         self.weight, self.hidden_bias, self.visible_bias = (
             parameter.data for parameter in (rbm.weight, rbm.hidden_bias, rbm.visible_bias)
         )
+        self.cast_weight = self.weight
 
     @torch.no_grad()
     def __call__(
@@ -119,6 +120,8 @@ class ContrastiveDivergenceStep:
         self.optimizer.zero_grad()
 
     def _train_on(self, x: Tensor, weight: Tensor | None, error: Tensor) -> Tensor:
+        # Cast once for all products of the step.
+        self.cast_weight = self.weight if self.autocast is None else self.weight.to(self.autocast)
         data = self.rbm.standardise(x)
         hidden = self._hidden(data)
         states = self._draw(hidden) if self.chains is None else self.chains
@@ -163,11 +166,11 @@ class ContrastiveDivergenceStep:
         self.rbm.visible_bias.grad = torch.mv(visible.t(), factor)
 
     def _hidden(self, data: Tensor) -> Tensor:
-        return affine(data, self.weight, self.hidden_bias, "sigmoid", self.autocast)
+        return affine(data, self.cast_weight, self.hidden_bias, "sigmoid", self.autocast)
 
     def _visible_mean(self, states: Tensor) -> Tensor:
         activation = "none" if self.rbm.is_gaussian else "sigmoid"
-        return affine(states, self.weight.t(), self.visible_bias, activation, self.autocast)
+        return affine(states, self.cast_weight.t(), self.visible_bias, activation, self.autocast)
 
     def _draw_visible(self, mean: Tensor) -> Tensor:
         if not self.rbm.is_gaussian:

@@ -16,7 +16,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, PrintLog
 from torch import Tensor, nn
 
-from ..modules import least_rows
+from ..modules._batch_norm import least_rows
 from ..policies import ActiveSet, EpochErrors, FullData, Policy
 from ._batches import sequential_batches
 from ._dense_step import DenseStep, dense_step_applies
@@ -223,13 +223,12 @@ class ActiveSetNet(NeuralNet):
         rows = TrainingRows(data, self.batch_size, dtype, least_rows(self.module_))
         active = everything = self._to_device(policy.start(budget.n_samples))
         watched = is_watched(self, EPOCH_HOOKS)
-        while budget.affordable(rows.least) >= rows.least and not budget.over:
-            if active.index.shape[0] < rows.least:
-                active = everything
+        while not budget.over and budget.affordable(rows.least) == rows.least:
             with self._forgotten_unless_complete():
                 self.notify("on_epoch_begin", **datasets)
                 began = perf_counter()
-                if budget.annealing(active.index.shape[0]):
+                n_active = active.index.shape[0]
+                if n_active < rows.least or budget.annealing(n_active):
                     active = everything
                 rate.before_epoch(budget)
                 good.save()

@@ -107,8 +107,9 @@ def pretrain(
     Cost of an epoch of a layer: O(n_active * n_visible * n_hidden * (3 + 2 * cd_k)).
 
     The reconstruction of binary units is bounded, that of Gaussian ones is not. To a change of the
-    weights by the gradient of one row it answers by ``lr * |h|**2`` times the row's residual, and
-    |h|**2 grows with the number of hidden units: so must 1 / lr, or training diverges.
+    weights by the gradient of one row it answers by `lr` times the squared norm of h times the
+    row's residual. That norm grows with the number of hidden units: so must 1 / lr, or training
+    diverges.
 
     The defaults are those of [2]_ but for `lr` and `momentum`, which are constant. They were
     chosen on training rows of MNIST by the validation error after fine-tuning.

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from sk_sdlr.modules import CNN, MLP, least_rows
-from sk_sdlr.modules._batch_norm import BatchNorm1d, BatchNorm2d
+from sk_sdlr.modules import CNN, MLP
+from sk_sdlr.modules._batch_norm import BatchNorm1d, BatchNorm2d, least_rows
 
 PAIRS = {BatchNorm1d: nn.BatchNorm1d, BatchNorm2d: nn.BatchNorm2d}
 SINGLE = [(BatchNorm1d, (1, 3)), (BatchNorm1d, (1, 3, 1)), (BatchNorm2d, (1, 3, 1, 1))]

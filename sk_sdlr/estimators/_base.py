@@ -140,8 +140,9 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features; best with mean 0 and standard deviation 1.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+            Features, best with mean 0 and standard deviation 1; for convolutional nets also images,
+            (n_samples, channels, height, width), and for a module of your own any shape.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None

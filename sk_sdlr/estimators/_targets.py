@@ -41,8 +41,8 @@ class ShrinkingClassifierMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+            Features, in the shape that `fit` takes.
         y : array-like of shape (n_samples,)
             Classes.
         classes : array-like of shape (n_classes,), default=None
@@ -68,8 +68,8 @@ class ShrinkingClassifierMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+            Features, in the shape that `fit` takes.
 
         Returns
         -------
@@ -84,8 +84,8 @@ class ShrinkingClassifierMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+            Features, in the shape that `fit` takes.
 
         Returns
         -------
@@ -99,8 +99,8 @@ class ShrinkingClassifierMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+            Features, in the shape that `fit` takes.
 
         Returns
         -------
@@ -179,8 +179,8 @@ class ShrinkingRegressorMixin(RegressorMixin):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+            Features, in the shape that `fit` takes.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -203,8 +203,8 @@ class ShrinkingRegressorMixin(RegressorMixin):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+            Features, in the shape that `fit` takes.
 
         Returns
         -------

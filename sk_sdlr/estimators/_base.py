@@ -24,15 +24,9 @@ from ..policies import Policy, ShrinkRecall
 from ..training import ActiveSetNet
 from ..training._rows import check_least
 from ._devices import resolve_device
+from ._optimizers import OPTIMIZERS, resolve_optimizer
 from ._precision import PRECISIONS, autocast_type
 from ._rows import Rows, shape_of
-
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "sgd": torch.optim.SGD,
-    "nesterov": torch.optim.SGD,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -263,7 +257,9 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _make_net(self, rows: Rows, device: str, seed: int) -> ActiveSetNet:
         module, module_params = self._module(rows)
-        optimizer, optimizer_params = self._optimizer(device)
+        optimizer, optimizer_params = resolve_optimizer(
+            self.optimizer, self.momentum, self.weight_decay, device
+        )
         callbacks = list(self.callbacks or [])
         if self.early_stopping:
             callbacks.append(
@@ -294,17 +290,6 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _prepare(self, module: nn.Module, rows: Rows, device: str, seed: int) -> None:
         """Check the new module, or make it ready to train."""
-
-    def _optimizer(self, device: str) -> tuple[Any, dict[str, Any]]:
-        if callable(self.optimizer):
-            return self.optimizer, {"weight_decay": self.weight_decay}
-        params: dict[str, Any] = {"weight_decay": self.weight_decay}
-        if device.startswith(("cpu", "cuda")):
-            params["fused"] = True
-        if self.optimizer in ("sgd", "nesterov"):
-            params["momentum"] = self.momentum
-            params["nesterov"] = self.optimizer == "nesterov"
-        return OPTIMIZERS[self.optimizer], params
 
     def _train(
         self,
@@ -338,7 +323,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         rows = rows.with_mean_weight_one()
         tensors = [_as_tensor(rows.X), _as_tensor(self._targets(rows, learn=learn))]
         if rows.weight is not None:
-            tensors.append(torch.as_tensor(rows.weight, dtype=PRECISIONS[self.precision][1]))
+            tensors.append(torch.as_tensor(rows.weight, dtype=tensors[0].dtype))
         return TensorDataset(*tensors)
 
     def _outputs(self, X: Any) -> Tensor:

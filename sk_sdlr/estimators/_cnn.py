@@ -59,8 +59,17 @@ class BaseCNN(BaseShrinkingEstimator):
         """Raise ValueError if rows of this shape are no images, or not those that were learnt."""
         if learn:
             image = image_shape_of(row, self.image_shape)
-            with torch.device("meta"):  # an error, if it is one, comes before any work
-                CNN(image, 1, layers=self.layers)
+            try:
+                with torch.device("meta"):  # an error, if it is one, comes before any work
+                    CNN(image, 1, layers=self.layers)
+            except ValueError as error:
+                if len(row) == 3 or self.image_shape is not None:
+                    raise
+                raise ValueError(
+                    f"{error} X has {row[0]} features and image_shape is None, so that a row is "
+                    f"taken as an image of shape {image}; image_shape=(channels, height, width) "
+                    "says what it is."
+                ) from None
         elif len(row) > 1 and row != self.image_shape_:
             raise ValueError(
                 f"X has rows of shape {row}, but {type(self).__name__} is expecting images "

@@ -149,8 +149,14 @@ def _arguments(
 @torch.no_grad()
 def _check_outputs(module: Any, rows: Rows, n_outputs: int, device: str) -> None:
     """Raise ValueError unless the module makes of one row what the loss wants."""
-    with torch.random.fork_rng(devices=[]):
-        got = module.eval()(torch.as_tensor(rows.X[:1].copy(), device=device))
+    try:
+        with torch.random.fork_rng(devices=[]):
+            got = module.eval()(torch.as_tensor(rows.X[:1].copy(), device=device))
+    except RuntimeError as error:  # torch's word for shapes that do not go together
+        raise ValueError(
+            f"module must take rows of shape {rows.X.shape[1:]}, "
+            f"however: {type(module).__name__} raises {error}"
+        ) from error
     if not isinstance(got, torch.Tensor) or tuple(got.shape) != (1, n_outputs):
         shape = tuple(got.shape) if isinstance(got, torch.Tensor) else type(got).__name__
         raise ValueError(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import torch
 from torch import Generator, Tensor, nn
+
+from ._checks import check_option, check_size
 
 VISIBLE_UNITS = ("bernoulli", "gaussian")
 
@@ -86,11 +86,9 @@ class RBM(nn.Module):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        for name, size in (("n_visible", n_visible), ("n_hidden", n_hidden)):
-            if not isinstance(size, Integral) or size <= 0:
-                raise ValueError(f"{name} must be a positive int, however: {name}={size!r}.")
-        if visible not in VISIBLE_UNITS:
-            raise ValueError(f"visible must be one of {VISIBLE_UNITS}, however: {visible=!r}.")
+        check_size("n_visible", n_visible)
+        check_size("n_hidden", n_hidden)
+        check_option("visible", visible, VISIBLE_UNITS)
         self.visible = visible
         weight = torch.empty(n_hidden, n_visible)
         self.weight = nn.Parameter(weight.normal_(0, 0.01, generator=generator))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from copy import deepcopy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import isfinite
 from typing import Any, ClassVar, Self
 
@@ -43,6 +43,13 @@ class ActiveSet:
     index: Tensor
     weight: Tensor | None = None
     threshold: float | None = None
+
+    def to(self, device: str | torch.device) -> Self:
+        """Return the set with its tensors on this device."""
+        if self.index.device.type == torch.device(device).type:
+            return self
+        weight = None if self.weight is None else self.weight.to(device)
+        return replace(self, index=self.index.to(device), weight=weight)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,3 +62,11 @@ class Gather:
 def sequential_batches(tensors: Sequence[Tensor], batch_size: int) -> Iterator[tuple[Tensor, ...]]:
     """Yield all rows in order, as views: what prediction and validation need."""
     yield from zip(*(tensor.split(batch_size) for tensor in tensors), strict=True)
+
+
+def parts_of(batch_size: int, *tensors: Tensor | None) -> Iterator[tuple[Any, ...]]:
+    """Yield some rows at a time of tensors that may not be there, which stay None."""
+    n_rows = next(tensor.shape[0] for tensor in tensors if tensor is not None)
+    for begin in range(0, n_rows, batch_size):
+        rows = slice(begin, begin + batch_size)
+        yield tuple(None if tensor is None else tensor[rows] for tensor in tensors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Real
 from typing import Any
 
 import torch
@@ -291,7 +292,7 @@ def check_parameters(policy: Any, anneal: Any) -> None:
         raise TypeError(f"policy must be a Policy, however: policy={policy!r}.")
     if getattr(policy, "is_weighted", False):
         raise weighs(policy)
-    if not 0 <= anneal <= 1:
+    if not isinstance(anneal, Real) or not 0 <= float(anneal) <= 1:
         raise ValueError(f"anneal must be in [0, 1], however: anneal={anneal!r}.")
 
 

@@ -19,6 +19,7 @@ from torch import Generator, Tensor
 from torch.optim import Optimizer
 
 from ..modules import RBM
+from ._batches import parts_of
 from ._products import affine
 
 
@@ -108,11 +109,9 @@ class ContrastiveDivergenceStep:
         batch_size: int | None = None,
     ) -> Tensor:
         """Train on a batch, or on several; see :class:`Step`. Return the hidden probabilities."""
-        size = batch_size or x.shape[0]
         hidden = x
-        for begin in range(0, x.shape[0], size):
-            rows = slice(begin, begin + size)
-            hidden = self._train_on(x[rows], None if weight is None else weight[rows], error[rows])
+        for batch in parts_of(batch_size or x.shape[0], x, weight, error):
+            hidden = self._train_on(*batch)
         return hidden
 
     def close(self) -> None:

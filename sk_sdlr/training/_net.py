@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from math import isfinite
 from time import perf_counter
 from typing import Any
@@ -17,17 +13,18 @@ from skorch.callbacks import Callback, PrintLog
 from torch import Tensor, nn
 
 from ..modules._batch_norm import least_rows
-from ..policies import ActiveSet, EpochErrors, FullData, Policy
+from ..policies import EpochErrors, FullData, Policy
 from ._batches import sequential_batches
+from ._complete_epochs import only_complete, word_if_interrupted
 from ._dense_step import DenseStep, dense_step_applies
-from ._errors import per_sample_error
 from ._isolation import choose_threads, seeded, step_flops, threads
 from ._rows import TrainingRows
 from ._schedule import LR_SCHEDULES, Budget, LearningRate
 from ._snapshot import Snapshot
 from ._steps import AutogradStep, Step
 from ._tensors import tensors_of
-from ._watching import BATCH_HOOKS, EPOCH_HOOKS, WatchedStep, is_watched, notify_batch_end
+from ._validation import validate
+from ._watching import BATCH_HOOKS, EPOCH_HOOKS, WatchedStep, is_watched
 
 PREDICT_BATCH_SIZE = 1024
 
@@ -149,8 +146,12 @@ class ActiveSetNet(NeuralNet):
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return an iterator for prediction and validation; training does not ask for one."""
-        size = max(self.batch_size, PREDICT_BATCH_SIZE)
-        return sequential_batches(tensors_of(dataset, self.device)[:2], size)
+        tensors = tensors_of(dataset, self.device)[:2]
+        return sequential_batches(tensors, self._prediction_batch_size)
+
+    @property
+    def _prediction_batch_size(self) -> int:
+        return max(self.batch_size, PREDICT_BATCH_SIZE)
 
     def fit_loop(
         self,
@@ -221,10 +222,10 @@ class ActiveSetNet(NeuralNet):
         policy, good = self.policy or FullData(), Snapshot(self.module_)
         dtype = next(self.module_.parameters()).dtype
         rows = TrainingRows(data, self.batch_size, dtype, least_rows(self.module_))
-        active = everything = self._to_device(policy.start(budget.n_samples))
+        active = everything = policy.start(budget.n_samples).to(self.device)
         watched = is_watched(self, EPOCH_HOOKS)
         while not budget.over and budget.affordable(rows.least) == rows.least:
-            with self._forgotten_unless_complete():
+            with only_complete(self.history):
                 self.notify("on_epoch_begin", **datasets)
                 began = perf_counter()
                 n_active = active.index.shape[0]
@@ -232,38 +233,18 @@ class ActiveSetNet(NeuralNet):
                     active = everything
                 rate.before_epoch(budget)
                 good.save()
-                with self._word_if_interrupted():
+                with word_if_interrupted(self.history):
                     errors = rows.visit(active, self._step(data[1]), budget, generator)
                     record = self._judge(errors, held_out, rate.current, good)
                 budget.spend(record["n_active"])
                 if not budget.over and not budget.annealing(1):
-                    active = self._to_device(policy.update(active, errors, generator=generator))
+                    active = policy.update(active, errors, generator=generator).to(self.device)
                     record["threshold"] = active.threshold
                 record |= {"lr": rate.current, "duration": perf_counter() - began}
                 rate.after_epoch(record.get("valid_loss", record["train_loss"]))
             if watched:  # whoever looks between two epochs sees everything as torch has it
                 self._close_step()
             self._end_epoch(record, datasets)
-
-    @contextmanager
-    def _forgotten_unless_complete(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:  # KeyboardInterrupt is also a callback's way to stop
-            del self.history[-1]
-            raise
-
-    @contextmanager
-    def _word_if_interrupted(self) -> Iterator[None]:
-        try:
-            yield
-        except KeyboardInterrupt:
-            warnings.warn(
-                f"Training was interrupted after {len(self.history) - 1} complete epochs; "
-                "the net is as the last batch left it.",
-                stacklevel=2,
-            )
-            raise
 
     def _end_epoch(self, record: dict[str, Any], datasets: dict[str, Any]) -> None:
         row = self.history[-1]
@@ -287,26 +268,8 @@ class ActiveSetNet(NeuralNet):
         n_visited = errors.index.shape[0]
         record = {"n_active": n_visited, "threshold": None, "train_loss": sums[0] / n_visited}
         if held_out is not None:
-            record["valid_loss"] = self._validate(held_out)
+            record["valid_loss"] = validate(self, held_out, self._prediction_batch_size)
         return record
-
-    @torch.no_grad()
-    def _validate(self, held_out: tuple[Tensor, ...]) -> float:
-        """Return the mean error of the validation set."""
-        self.module_.eval()
-        errors, n_rows = per_sample_error(self.criterion_), held_out[0].shape[0]
-        total = torch.zeros((), device=self.device, dtype=torch.float64)
-        watched = is_watched(self, BATCH_HOOKS)
-        for x, y, *w in sequential_batches(held_out, max(self.batch_size, PREDICT_BATCH_SIZE)):
-            if watched:
-                self.notify("on_batch_begin", batch=(x, y), training=False)
-            output = self.module_(x)
-            error = errors(output, y)
-            error = error * w[0] if w else error
-            total += error.sum()
-            if watched:
-                notify_batch_end(self, x, y, error.mean(), output, training=False)
-        return float(total) / n_rows
 
     def _step(self, y: Tensor) -> Step:
         """Return what trains on the batches, with the module ready for it."""
@@ -382,9 +345,3 @@ class ActiveSetNet(NeuralNet):
         if torch.device(self.device).type != "cpu":
             return torch.get_num_threads()
         return choose_threads(step_flops(self.module_, x[:1], self.batch_size))
-
-    def _to_device(self, active: ActiveSet) -> ActiveSet:
-        if active.index.device.type != torch.device(self.device).type:
-            weight = None if active.weight is None else active.weight.to(self.device)
-            return replace(active, index=active.index.to(self.device), weight=weight)
-        return active

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from math import inf, isfinite
-from numbers import Integral, Real
+from numbers import Real
 from time import perf_counter
 from typing import Any
 
@@ -14,8 +13,9 @@ from torch import Generator, Tensor
 from torch.optim import SGD, Optimizer
 
 from ..modules import RBM
+from ..modules._checks import check_option, check_size, is_size
 from ..modules._rbm import VISIBLE_UNITS
-from ..policies import ActiveSet, FullData, Policy
+from ..policies import FullData, Policy
 from ._contrastive_divergence import ContrastiveDivergenceStep
 from ._rows import TrainingRows
 from ._schedule import Budget
@@ -173,14 +173,14 @@ def _run(
 ) -> Iterator[dict[str, Any]]:
     """Train one machine; yield the record of each epoch."""
     device, budget = rows.features.device, Budget(rows.features.shape[0], epochs)
-    active = _on(device, policy.start(budget.n_samples))
+    active = policy.start(budget.n_samples).to(device)
     while not budget.over:
         began = perf_counter()
         errors = rows.visit(active, step, budget, generator)
         n_visited, error = errors.index.shape[0], _mean_error(errors.error, step)
         budget.spend(n_visited)
         if not budget.over:
-            active = _on(device, policy.update(active, errors, generator=generator))
+            active = policy.update(active, errors, generator=generator).to(device)
         yield {
             "epoch": budget.epoch,
             "n_active": n_visited,
@@ -223,41 +223,26 @@ def _kind_of(X: Tensor) -> str:
     return "bernoulli" if bool(X.min() >= 0) and bool(X.max() <= 1) else "gaussian"
 
 
-def _on(device: torch.device, active: ActiveSet) -> ActiveSet:
-    if active.index.device.type == device.type:
-        return active
-    weight = None if active.weight is None else active.weight.to(device)
-    return replace(active, index=active.index.to(device), weight=weight)
-
-
 def _check_data(X: Tensor, hidden_layer_sizes: object, visible: object) -> None:
     if X.dim() != 2 or not X.is_floating_point() or not X.shape[0]:
         raise ValueError(
             "X must be a matrix of floats with at least one row, "
             f"however: shape {tuple(X.shape)}, {X.dtype}."
         )
-    if not isinstance(hidden_layer_sizes, Sequence) or not all(map(_is_count, hidden_layer_sizes)):
+    if not isinstance(hidden_layer_sizes, Sequence) or not all(map(is_size, hidden_layer_sizes)):
         raise ValueError(
             "hidden_layer_sizes must be a sequence of positive ints, "
             f"however: {hidden_layer_sizes=!r}."
         )
-    if visible not in ("auto", *VISIBLE_UNITS):
-        raise ValueError(
-            f"visible must be one of {('auto', *VISIBLE_UNITS)}, however: {visible=!r}."
-        )
+    check_option("visible", visible, ("auto", *VISIBLE_UNITS))
 
 
 def _check_numbers(counts: dict[str, object], reals: dict[str, object]) -> None:
     for name, value in counts.items():
-        if not _is_count(value):
-            raise ValueError(f"{name} must be a positive int, however: {name}={value!r}.")
+        check_size(name, value)
     for name, value in reals.items():
         low, high = RANGES[name]
         if not isinstance(value, Real) or not low <= float(value) < high:
             raise ValueError(
                 f"{name} must be a number in [{low:g}, {high:g}), however: {name}={value!r}."
             )
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, Integral) and int(value) > 0

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ._batches import parts_of
 from ._errors import per_sample_error
 
 
@@ -90,12 +91,9 @@ class AutogradStep:
         batch_size: int | None = None,
     ) -> Tensor:
         """Train on a batch, or on several; see :class:`Step`."""
-        size = batch_size or x.shape[0]
         output = x
-        for i, (some_x, some_y) in enumerate(zip(x.split(size), y.split(size), strict=True)):
-            rows = slice(i * size, (i + 1) * size)
-            weights = None if weight is None else weight[rows]
-            output = self._train_on(some_x, some_y, weights, error[rows])
+        for batch in parts_of(batch_size or x.shape[0], x, y, weight, error):
+            output = self._train_on(*batch)
         return output
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor
 
+from ._batches import parts_of
 from ._steps import Step
 
 BATCH_HOOKS = ["on_batch_begin", "on_batch_end"]
@@ -60,15 +61,15 @@ class WatchedStep:
         batch_size: int | None = None,
     ) -> Tensor:
         """Train on a batch, or on several; see :class:`Step`."""
-        size, output = batch_size or x.shape[0], x
-        for begin in range(0, x.shape[0], size):
-            rows = slice(begin, begin + size)
+        output = x
+        for *buffers, some_weight, some_error in parts_of(
+            batch_size or x.shape[0], x, y, weight, error
+        ):
             # Callbacks may keep what they are given; the buffers are filled anew.
-            batch = x[rows].clone(), y[rows].clone()
-            weights = None if weight is None else weight[rows]
+            batch = buffers[0].clone(), buffers[1].clone()
             self.net.notify("on_batch_begin", batch=batch, training=True)
-            output = self.step(*batch, weights, error[rows]).clone()
-            loss = error[rows] if weights is None else error[rows] * weights
+            output = self.step(*batch, some_weight, some_error).clone()
+            loss = some_error if some_weight is None else some_error * some_weight
             notify_batch_end(self.net, *batch, loss.mean(), output, training=True)
         return output
 

@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator, _fit_context, is_regressor
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-from skorch.callbacks import EarlyStopping
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
@@ -24,6 +23,7 @@ from ..policies import Policy, ShrinkRecall
 from ..training import ActiveSetNet
 from ..training._rows import check_least
 from ._devices import resolve_device
+from ._early_stopping import EarlyStopping
 from ._optimizers import OPTIMIZERS, resolve_optimizer
 from ._precision import PRECISIONS, autocast_type
 from ._rows import Rows, shape_of
@@ -263,7 +263,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         callbacks = list(self.callbacks or [])
         if self.early_stopping:
             callbacks.append(
-                _EarlyStopping(
+                EarlyStopping(
                     patience=self.n_iter_no_change,
                     threshold=self.tol,
                     threshold_mode="abs",
@@ -338,14 +338,6 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             reset=False,
         )
         return self.net_.forward(TensorDataset(_as_tensor(X), torch.empty(len(X))))
-
-
-class _EarlyStopping(EarlyStopping):
-    """Skorch's, for a run that may be interrupted before its first epoch is over."""
-
-    def on_train_end(self, net: ActiveSetNet, **kwargs: Any) -> None:
-        if net.history:
-            super().on_train_end(net, **kwargs)
 
 
 def _as_tensor(array: np.ndarray) -> Tensor:

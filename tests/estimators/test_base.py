@@ -188,3 +188,11 @@ def test_precision_that_is_set_after_a_fit_is_for_the_next_one(kind):
     assert estimator.net_.module_.linears[0].weight.dtype == torch.float32
     estimator.set_params(warm_start=False).fit(X, Y)
     assert estimator.net_.module_.linears[0].weight.dtype == torch.float64
+
+
+def test_weights_are_of_the_nets_type_after_a_change_of_precision():
+    estimator = ShrinkingDNNClassifier((4,), max_epochs=1, warm_start=True, random_state=0)
+    estimator.fit(X, Y)
+    weight = np.linspace(0.5, 2, len(Y))
+    estimator.set_params(precision="float64").fit(X, Y, sample_weight=weight)
+    assert estimator.net_.module_.linears[0].weight.dtype == torch.float32

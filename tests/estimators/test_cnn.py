@@ -476,3 +476,9 @@ def test_equal_images_are_merged_while_all_make_one_batch(images, y):
     assert sizes(one)[0] == 10
     weighted = ShrinkingCNNClassifier(**QUICK).fit(images[:10], y[:10], sample_weight=[2.0] * 10)
     assert same(one, weighted)
+
+
+def test_rows_that_were_taken_for_other_images_than_the_layers_need_say_so():
+    X = np.zeros((20, 785), "f")
+    with pytest.raises(ValueError, match=r"785 features and image_shape is None.*\(1, 1, 785\)"):
+        ShrinkingCNNClassifier("mnist").fit(X, np.arange(20) % 2)

@@ -655,3 +655,11 @@ def test_an_interrupted_fit_warns_and_is_usable():
         net.fit(X, Y)
     assert sizes(net) == [N_SAMPLES]
     assert net.predict(X).shape == (N_SAMPLES,)
+
+
+def test_a_module_for_other_rows_is_refused_with_its_own_words():
+    X = np.random.default_rng(0).normal(size=(20, 5)).astype("f")
+    net = ShrinkingClassifier(nn.Linear(7, 2))
+    with pytest.raises(ValueError, match=r"module must take rows of shape \(5,\).*Linear raises"):
+        net.fit(X, np.arange(20) % 2)
+    assert not hasattr(net, "net_")

@@ -160,3 +160,14 @@ def test_rows_where_are_those_of_torch(mask):
     found = rows_where(mask)
     assert torch.equal(found, mask.nonzero().squeeze(1))
     assert found.dtype == torch.int64
+
+
+@pytest.mark.parametrize("weight", [None, torch.ones(3)])
+def test_an_active_set_moves_with_its_weights_and_stays_where_it_is(weight):
+    active = ActiveSet(torch.arange(3), weight, threshold=0.5)
+    assert active.to("cpu") is active
+    moved = active.to("meta")
+    assert moved.index.device.type == "meta"
+    assert moved.threshold == 0.5
+    assert (moved.weight is None) == (weight is None)
+    assert weight is None or moved.weight.device.type == "meta"

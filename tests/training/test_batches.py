@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sk_sdlr.training import _batches
-from sk_sdlr.training._batches import Gather, sequential_batches
+from sk_sdlr.training._batches import Gather, parts_of, sequential_batches
 
 N_SAMPLES = 60
 ROW = torch.arange(N_SAMPLES)
@@ -75,3 +75,13 @@ def test_sequential_batches_are_views_of_all_rows_in_order(batch_size):
     assert all(len(x) == batch_size for x, _ in parts[:-1])
     storage = FEATURES.untyped_storage().data_ptr()
     assert {x.untyped_storage().data_ptr() for x, _ in parts} == {storage}
+
+
+def test_parts_keep_what_is_not_there_and_the_last_is_shorter():
+    x, y = torch.arange(7), torch.arange(14).view(7, 2)
+    parts = list(parts_of(3, x, None, y))
+    assert [part[0].tolist() for part in parts] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert all(part[1] is None for part in parts)
+    assert torch.equal(torch.cat([part[2] for part in parts]), y)
+    parts[0][0][0] = 9
+    assert x[0] == 9  # views, into which steps write their errors

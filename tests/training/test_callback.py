@@ -989,3 +989,8 @@ def test_errors_hold_no_graph():
     make_net(spy := Spy(), cls=Net).fit(X, Y)
     assert not any(graphs)
     assert not spy.told[0].error.requires_grad
+
+
+def test_anneal_must_be_a_number():
+    with pytest.raises(ValueError, match=r"anneal must be in \[0, 1\], however: anneal='x'"):
+        PolicyCallback(ShrinkRecall(), anneal="x").initialize()

@@ -39,7 +39,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     """
 
     s: float = 0.2
-    t: int | float = 0.2
+    t: int | float | str = "auto"
     alpha: float | None = 0.5
     recall: bool = True
     policy: Policy | None = None
@@ -48,7 +48,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     momentum: float = 0.0
     weight_decay: float = 0.0
     lr_schedule: Any = "linear"
-    anneal: float = 0.5
+    anneal: float = 0.1
     batch_size: int | str = "auto"
     max_epochs: int = 30
     max_visits: float | None = None
@@ -70,7 +70,11 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
 
     _parameter_constraints: ClassVar[dict] = {
         "s": [Interval(Real, 0, 1, closed="left")],
-        "t": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="right")],
+        "t": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="right"),
+        ],
         "alpha": [Interval(Real, 0, 1, closed="left"), None],
         "recall": ["boolean"],
         "policy": [HasMethods(["start", "update"]), None],

@@ -1,6 +1,6 @@
 """Who is dropped: policies map the errors of an epoch to the rows of the next one."""
 
-from ._base import ActiveSet, EpochErrors, Policy
+from ._base import ActiveSet, EpochErrors, OutputErrors, Policy
 from ._full_data import FullData
 from ._infobatch import InfoBatch
 from ._random_subset import RandomSubset
@@ -14,6 +14,7 @@ __all__ = [
     "EpochErrors",
     "FullData",
     "InfoBatch",
+    "OutputErrors",
     "Policy",
     "RandomSubset",
     "SelectiveBackprop",

@@ -53,6 +53,29 @@ class ActiveSet:
 
 
 @dataclass(frozen=True)
+class OutputErrors:
+    """Squared errors of the outputs of an epoch: half of ``||o - y||^2`` of each row visited.
+
+    They have a scale of their own, whatever the training loss: where outputs are probabilities, 0
+    is a row that is wholly right and 1 one that is wholly wrong.
+
+    Parameters
+    ----------
+    error : Tensor of shape (n_visited,)
+        In the order of the visits, from the training pass, before the row's own update, without
+        the sample's weight.
+    weight : Tensor of shape (n_visited,) or None, default=None
+        Weights of the samples; None means 1 for all.
+    is_bounded : bool, default=True
+        Whether the outputs are probabilities. If not, single errors may be of any size.
+    """
+
+    error: Tensor
+    weight: Tensor | None = None
+    is_bounded: bool = True
+
+
+@dataclass(frozen=True)
 class EpochErrors:
     """What the epoch just run knows.
 
@@ -71,6 +94,8 @@ class EpochErrors:
         visits bounds the run, else in epochs.
     last_error : Tensor of shape (n_samples,)
         The last known error of every row of the training set.
+    output : OutputErrors or None, default=None
+        Squared errors of the outputs; None unless the policy `needs_output_errors`.
     """
 
     index: Tensor
@@ -79,6 +104,7 @@ class EpochErrors:
     epoch: int
     progress: float
     last_error: Tensor
+    output: OutputErrors | None = None
 
     @property
     def n_samples(self) -> int:
@@ -99,6 +125,11 @@ class Policy(ABC):
     """
 
     is_weighted: ClassVar[bool] = False
+
+    @property
+    def needs_output_errors(self) -> bool:
+        """Whether `update` reads ``epoch.output``; False unless a policy says otherwise."""
+        return False
 
     def __post_init__(self) -> None:
         self._check()

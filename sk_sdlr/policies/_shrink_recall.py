@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from math import ceil
+from math import ceil, inf
 from numbers import Integral, Real
 
 import torch
 from torch import Generator, Tensor
 
+from ._auto_recall import BarredSet, bar_after, least_rows_left, outputs_of
 from ._base import ActiveSet, EpochErrors, Policy, check_finite, order_statistic, rows_where
 
 
@@ -73,7 +74,7 @@ class ShrinkRecall(Policy):
     """
 
     s: float = 0.2
-    t: int | float = 0.2
+    t: int | float | str = "auto"
     alpha: float | None = 0.5
     recall: bool = True
 
@@ -85,10 +86,17 @@ class ShrinkRecall(Policy):
         if not isinstance(self.recall, bool):
             raise TypeError(f"recall must be True or False, however: recall={self.recall!r}.")
 
+    @property
+    def needs_output_errors(self) -> bool:
+        """Whether `update` reads ``epoch.output``: with ``t="auto"``."""
+        return isinstance(self.t, str)
+
     def update(self, active: ActiveSet, epoch: EpochErrors, *, generator: Generator) -> ActiveSet:
         """Return the rows of the next epoch; see :meth:`Policy.update`."""
+        if isinstance(self.t, str):
+            return self._update_by_bar(active, epoch)
         n_active, n_samples = active.index.shape[0], epoch.n_samples
-        limit = self.t if isinstance(self.t, Integral) else self.t * n_samples
+        limit = self.t if isinstance(self.t, Integral) else float(self.t) * n_samples
         if n_active >= limit and int(self.s * n_active) > 0:
             kept = self._shrink(active, epoch)
             if kept.index.shape[0] < n_active:
@@ -99,18 +107,59 @@ class ShrinkRecall(Policy):
 
     def _shrink(self, active: ActiveSet, epoch: EpochErrors) -> ActiveSet:
         if self.alpha is None:
-            return drop_lowest(active, epoch, int(self.s * active.index.shape[0]))
+            error = epoch.last_error.index_select(0, active.index)
+            check_finite(error)
+            return drop_lowest(active, error, int(self.s * active.index.shape[0]))
         check_finite(epoch.error)
+        return self._drop_by_batch(active, epoch, epoch.error, inf)
+
+    def _drop_by_batch(
+        self, active: ActiveSet, epoch: EpochErrors, error: Tensor, bar: float
+    ) -> ActiveSet:
+        """Drop the rows under the smoothed thresholds of the batches, or under the bar if lower."""
         block = block_size(epoch.batch_size, self.s)
-        thresholds = smooth(block_thresholds(epoch.error, block, self.s), self.alpha)
-        keep = not_under(epoch.error, thresholds, block)
+        thresholds = smooth(block_thresholds(error, block, self.s), self.alpha or 0.0)
+        thresholds = [min(threshold, bar) for threshold in thresholds]
+        keep = not_under(error, thresholds, block)
         return keep_rows(active, epoch, keep, sum(thresholds) / len(thresholds))
 
+    def _update_by_bar(self, active: ActiveSet, epoch: EpochErrors) -> ActiveSet:
+        bar, error = bar_after(active, epoch), outputs_of(epoch).error
+        n_active = active.index.shape[0]
+        n_dropped = int(self.s * n_active)
+        few_left = n_active - n_dropped < least_rows_left(epoch)
+        if n_dropped and not few_left and int((error < bar).sum()) >= n_dropped:
+            kept = self._drop_easy(active, epoch, bar)
+            if kept.index.shape[0] < n_active:
+                return BarredSet(kept.index, threshold=kept.threshold, bar=bar)
+        return self.start(epoch.n_samples) if self.recall else BarredSet(active.index, bar=bar)
 
-def drop_lowest(active: ActiveSet, epoch: EpochErrors, n_dropped: int) -> ActiveSet:
-    """Drop the `n_dropped` >= 1 rows of lowest error (line 10 of Algorithms 2 and 3)."""
-    error = epoch.last_error.index_select(0, active.index)
-    check_finite(error)
+    def _drop_easy(self, active: ActiveSet, epoch: EpochErrors, bar: float) -> ActiveSet:
+        error = outputs_of(epoch).error
+        if self.alpha is not None:
+            return self._drop_by_batch(active, epoch, error, bar)
+        # Rows that were not visited, as the epoch was cut short, stay.
+        table = torch.full_like(epoch.last_error, inf).index_copy_(0, epoch.index, error)
+        return drop_lowest(active, table[active.index], int(self.s * active.index.shape[0]))
+
+
+def drop_lowest(active: ActiveSet, error: Tensor, n_dropped: int) -> ActiveSet:
+    """Drop the `n_dropped` >= 1 rows of lowest error (line 10 of Algorithms 2 and 3).
+
+    Parameters
+    ----------
+    active : ActiveSet
+        The rows.
+    error : Tensor of shape (n_active,)
+        Their errors, in the order of `active`.
+    n_dropped : int
+        How many leave; among equal errors the lower row numbers.
+
+    Returns
+    -------
+    kept : ActiveSet
+        The others.
+    """
     highest_dropped = order_statistic(error, n_dropped - 1)
     kept = rows_where(error > highest_dropped)
     n_ties_kept = error.shape[0] - n_dropped - kept.shape[0]
@@ -182,7 +231,11 @@ def _check_share(name: str, value: object, also: str = "") -> None:
 
 
 def _check_stop_threshold(t: object) -> None:
-    allowed = "t must be a count of rows (int, at least 1) or a share of them (float, in (0, 1])"
+    allowed = (
+        "t must be 'auto', a count of rows (int, at least 1) or a share of them (float, in (0, 1])"
+    )
+    if isinstance(t, str) and t == "auto":
+        return
     if isinstance(t, bool) or not isinstance(t, Real):
         raise TypeError(f"{allowed}, however: t={t!r}.")
     in_range = int(t) >= 1 if isinstance(t, Integral) else 0 < float(t) <= 1

@@ -107,11 +107,14 @@ class ContrastiveDivergenceStep:
         weight: Tensor | None,
         error: Tensor,
         batch_size: int | None = None,
+        output_error: Tensor | None = None,
     ) -> Tensor:
         """Train on a batch, or on several; see :class:`Step`. Return the hidden probabilities."""
         hidden = x
         for batch in parts_of(batch_size or x.shape[0], x, weight, error):
             hidden = self._train_on(*batch)
+        if output_error is not None:
+            output_error.copy_(error)
         return hidden
 
     def close(self) -> None:

@@ -111,6 +111,7 @@ class DenseStep:
         weight: Tensor | None,
         error: Tensor,
         batch_size: int | None = None,
+        output_error: Tensor | None = None,
     ) -> Tensor:
         """Train on a batch, or on several; see :class:`Step`."""
         n = x.shape[0]
@@ -122,6 +123,8 @@ class DenseStep:
             rows = slice(begin, min(begin + room, n))
             weights = None if weight is None else weight[rows]
             output = self._run(piece, x[rows], y[rows], weights, error[rows])
+            if output_error is not None:
+                output_error[rows] = piece.output_errors(error[rows], self.classes)
         return output
 
     def close(self) -> None:
@@ -253,8 +256,25 @@ class _Piece:
         outputs = self.outputs[:n_batches]
         if classes:
             return outputs.gather(1, self.y).neg_().view(-1)
-        residual = outputs - self.targets[:n_batches]
-        return residual.mul_(residual).sum(1).mul_(0.5).view(-1)
+        return _half_squares(outputs - self.targets[:n_batches])
+
+    def output_errors(self, error: Tensor, classes: bool) -> Tensor:
+        """Return the squared errors of the outputs, after the errors were asked for.
+
+        Of classes the logarithms of the outputs are lost by it.
+        """
+        if not classes:
+            return error
+        n = error.shape[0]
+        if self.outputs.shape[1] == 2:  # where 1 - p_y says it all
+            return torch.expm1(-error).square_()
+        n_batches = ceil(n / self.batch_size)
+        return _half_squares(self.outputs[:n_batches].exp_().sub_(self.targets[:n_batches]))[:n]
+
+
+def _half_squares(residual: Tensor) -> Tensor:
+    """Return half the squared norm of each row's residual; these are overwritten."""
+    return residual.mul_(residual).sum(1).mul_(0.5).view(-1)
 
 
 def _is_ordinary_linear(layer: nn.Module) -> bool:

@@ -18,6 +18,7 @@ from ._batches import sequential_batches
 from ._complete_epochs import only_complete, word_if_interrupted
 from ._dense_step import DenseStep, dense_step_applies
 from ._isolation import choose_threads, seeded, step_flops, threads
+from ._output_errors import has_bounded_outputs
 from ._rows import TrainingRows
 from ._schedule import LR_SCHEDULES, Budget, LearningRate
 from ._snapshot import Snapshot
@@ -221,7 +222,14 @@ class ActiveSetNet(NeuralNet):
     ) -> None:
         policy, good = self.policy or FullData(), Snapshot(self.module_)
         dtype = next(self.module_.parameters()).dtype
-        rows = TrainingRows(data, self.batch_size, dtype, least_rows(self.module_))
+        rows = TrainingRows(
+            data,
+            self.batch_size,
+            dtype,
+            least_rows(self.module_),
+            keep_outputs=policy.needs_output_errors,
+            is_bounded=self._has_bounded_outputs,
+        )
         active = everything = policy.start(budget.n_samples).to(self.device)
         watched = is_watched(self, EPOCH_HOOKS)
         while not budget.over and budget.affordable(rows.least) == rows.least:
@@ -270,6 +278,10 @@ class ActiveSetNet(NeuralNet):
         if held_out is not None:
             record["valid_loss"] = validate(self, held_out, self._prediction_batch_size)
         return record
+
+    @property
+    def _has_bounded_outputs(self) -> bool:
+        return has_bounded_outputs(self.module_, self.criterion_)
 
     def _step(self, y: Tensor) -> Step:
         """Return what trains on the batches, with the module ready for it."""

@@ -24,6 +24,10 @@ class ActiveSetNetClassifier(ActiveSetNet):
     (5,)
     """
 
+    @property
+    def _has_bounded_outputs(self) -> bool:
+        return True
+
     def predict(self, X: Any) -> Any:
         """Return the number of the most probable class of each row.
 

@@ -138,6 +138,7 @@ def pretrain(
         {"epochs": epochs, "batch_size": batch_size, "cd_k": cd_k},
         {"lr": lr, "momentum": momentum, "weight_decay": weight_decay},
     )
+    policy = FullData() if policy is None else policy
     machines: list[RBM] = []
     history: list[dict[str, Any]] = []
     kind = _kind_of(X) if visible == "auto" else visible
@@ -157,8 +158,14 @@ def pretrain(
         )
         tensors = [X, X.new_empty(X.shape[0], 0)]  # there are no targets
         tensors += [] if sample_weight is None else [sample_weight]
-        rows = TrainingRows(tensors, batch_size, X.dtype)
-        for record in _run(rows, step, policy or FullData(), epochs, generator):
+        rows = TrainingRows(
+            tensors,
+            batch_size,
+            X.dtype,
+            keep_outputs=policy.needs_output_errors,
+            is_bounded=not rbm.is_gaussian,
+        )
+        for record in _run(rows, step, policy, epochs, generator):
             history.append({"layer": layer} | record)
         machines.append(rbm)
     return machines, history

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from ..policies import ActiveSet, EpochErrors
+from ..policies import ActiveSet, EpochErrors, OutputErrors
 from ._batches import Gather
 from ._schedule import Budget
 from ._steps import Step
@@ -35,6 +35,10 @@ class TrainingRows:
         Type of the errors.
     least : int, default=1
         The fewest rows that a batch may have; a last batch of fewer is left for another epoch.
+    keep_outputs : bool, default=False
+        Whether the squared errors of the outputs are noted too.
+    is_bounded : bool, default=True
+        Whether these are of probabilities; see :class:`OutputErrors`.
 
     Raises
     ------
@@ -43,7 +47,14 @@ class TrainingRows:
     """
 
     def __init__(
-        self, tensors: Sequence[Tensor], batch_size: int, dtype: torch.dtype, least: int = 1
+        self,
+        tensors: Sequence[Tensor],
+        batch_size: int,
+        dtype: torch.dtype,
+        least: int = 1,
+        *,
+        keep_outputs: bool = False,
+        is_bounded: bool = True,
     ) -> None:
         n_samples, device = tensors[0].shape[0], tensors[0].device
         check_least(n_samples, batch_size, least)
@@ -51,6 +62,7 @@ class TrainingRows:
         self.sample_weight = tensors[2] if len(tensors) == 3 else None
         self.batch_size = batch_size
         self.least = least
+        self.keep_outputs, self.is_bounded = keep_outputs, is_bounded
         self.last_error = torch.full((n_samples,), torch.nan, device=device, dtype=dtype)
         self.plain = Gather(tensors, batch_size)
 
@@ -63,20 +75,27 @@ class TrainingRows:
         order = torch.randperm(n_active, generator=generator)[:n_visited]
         rows = active.index.index_select(0, order.to(active.index.device))
         error = self.last_error.new_empty(rows.shape[0])
+        output_error = torch.empty_like(error) if self.keep_outputs else None
         begin = 0
         for x, y, *weight in self._gather(active)(rows):
-            end = begin + x.shape[0]
-            step(x, y, weight[0] if weight else None, error[begin:end], self.batch_size)
-            begin = end
+            some = slice(begin, begin + x.shape[0])
+            outputs = None if output_error is None else output_error[some]
+            step(x, y, weight[0] if weight else None, error[some], self.batch_size, outputs)
+            begin = some.stop
+        weights = None
         if self.sample_weight is not None:
             # The weights of the user belong to the error of a row, those of the policy do not.
-            error *= self.sample_weight.index_select(0, rows)
+            weights = self.sample_weight.index_select(0, rows)
+            error *= weights
         self.last_error.index_copy_(0, rows, error)
         table, progress = self.last_error, budget.progress_after(n_visited)
         if n_visited < n_active and self.least > 1:
             # A row that was left for another epoch, and never seen, is to stay active.
             table = torch.where(table.isnan(), error.max(), table)
-        return EpochErrors(rows, error, self.batch_size, budget.epoch + 1, progress, table)
+        noted = None
+        if output_error is not None:
+            noted = OutputErrors(output_error, weights, self.is_bounded)
+        return EpochErrors(rows, error, self.batch_size, budget.epoch + 1, progress, table, noted)
 
     def _without_rest(self, n_rows: int) -> int:
         n_last = n_rows % self.batch_size

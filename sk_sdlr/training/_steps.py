@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from ._batches import parts_of
 from ._errors import per_sample_error
+from ._output_errors import squared_output_error
 
 
 class Step(Protocol):
@@ -23,6 +24,7 @@ class Step(Protocol):
         weight: Tensor | None,
         error: Tensor,
         batch_size: int | None = None,
+        output_error: Tensor | None = None,
     ) -> Tensor:
         """Train.
 
@@ -38,6 +40,9 @@ class Step(Protocol):
             Filled with the error of each sample, without its weight, before the update.
         batch_size : int or None, default=None
             Rows a batch, of which the last may be shorter; None: all rows are one batch.
+        output_error : Tensor of shape (n,) or None, default=None
+            Filled with the squared error of the outputs of each sample, if it is given; see
+            :class:`OutputErrors`.
 
         Returns
         -------
@@ -78,6 +83,7 @@ class AutogradStep:
         self.module = module
         self.optimizer = optimizer
         self.errors = per_sample_error(criterion)
+        self.output_errors = squared_output_error(criterion)
         self.on_grad = on_grad
         self.autocast = autocast
         self.dtype = next(module.parameters()).dtype
@@ -89,12 +95,16 @@ class AutogradStep:
         weight: Tensor | None,
         error: Tensor,
         batch_size: int | None = None,
+        output_error: Tensor | None = None,
     ) -> Tensor:
         """Train on a batch, or on several; see :class:`Step`."""
-        output = x
-        for batch in parts_of(batch_size or x.shape[0], x, y, weight, error):
-            output = self._train_on(*batch)
-        return output
+        outputs = [
+            self._train_on(*batch)
+            for batch in parts_of(batch_size or x.shape[0], x, y, weight, error)
+        ]
+        if output_error is not None:
+            output_error.copy_(self.output_errors(torch.cat(outputs), y, error))
+        return outputs[-1]
 
     def close(self) -> None:
         """Drop the gradients."""

@@ -59,16 +59,17 @@ class WatchedStep:
         weight: Tensor | None,
         error: Tensor,
         batch_size: int | None = None,
+        output_error: Tensor | None = None,
     ) -> Tensor:
         """Train on a batch, or on several; see :class:`Step`."""
         output = x
-        for *buffers, some_weight, some_error in parts_of(
-            batch_size or x.shape[0], x, y, weight, error
+        for *buffers, some_weight, some_error, some_output in parts_of(
+            batch_size or x.shape[0], x, y, weight, error, output_error
         ):
             # Callbacks may keep what they are given; the buffers are filled anew.
             batch = buffers[0].clone(), buffers[1].clone()
             self.net.notify("on_batch_begin", batch=batch, training=True)
-            output = self.step(*batch, some_weight, some_error).clone()
+            output = self.step(*batch, some_weight, some_error, output_error=some_output).clone()
             loss = some_error if some_weight is None else some_error * some_weight
             notify_batch_end(self.net, *batch, loss.mean(), output, training=True)
         return output

@@ -1,0 +1,77 @@
+"""Squared errors of the outputs: how far off a row is, on one scale for every training loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ._errors import SquaredError
+
+# Maps the outputs of a module to probabilities, by the loss that goes with them.
+PROBABILITIES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.CrossEntropyLoss: lambda output: output.softmax(1),
+    nn.NLLLoss: torch.exp,
+    nn.BCEWithLogitsLoss: torch.sigmoid,
+    nn.BCELoss: lambda output: output,
+}
+
+
+def squared_output_error(criterion: nn.Module) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """Return a function that gives half of ``||o - y||^2`` of each sample.
+
+    Parameters
+    ----------
+    criterion : nn.Module
+        The training loss, which says what outputs are.
+
+    Returns
+    -------
+    output_errors : callable
+        Maps outputs and targets of n samples, and their errors by the loss, to a tensor of shape
+        (n,). Outputs of cross-entropies are brought to probabilities, in which a sample has an
+        error of at most 1 (times the number of outputs, where each is a probability of its own).
+        Of any other loss the errors themselves are returned.
+    """
+    probabilities = _probabilities(criterion)
+    if probabilities is None:
+        return lambda output, target, error: error
+
+    def output_errors(output: Tensor, target: Tensor, error: Tensor) -> Tensor:
+        p = probabilities(output)
+        if target.is_floating_point():
+            squares = (p - target.view_as(p)).square_()
+            return squares.view(p.shape[0], -1).sum(1).mul_(0.5)
+        classes = target.clamp(0, p.shape[1] - 1).unsqueeze(1)  # ignored ones are out of range
+        squares = p.square().sum(1) - 2 * p.gather(1, classes).squeeze(1) + 1
+        squares = squares.clamp_min_(0).mul_(0.5).masked_fill_(target != classes.squeeze(1), 0)
+        return squares if squares.dim() == 1 else squares.flatten(1).mean(1)
+
+    return output_errors
+
+
+def has_bounded_outputs(module: nn.Module, criterion: nn.Module) -> bool:
+    """Return whether the outputs are known to be probabilities.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Its `output_activation`, if it has one, says so for losses that do not.
+    criterion : nn.Module
+        The training loss.
+
+    Returns
+    -------
+    bounded : bool
+        False if this is not known.
+    """
+    if _probabilities(criterion) is not None:
+        return True
+    squared = isinstance(criterion, (SquaredError, nn.MSELoss))
+    return squared and getattr(module, "output_activation", None) in ("sigmoid", "softmax")
+
+
+def _probabilities(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
+    plain = getattr(criterion, "_orig_mod", criterion)  # of one that torch.compile made
+    return PROBABILITIES.get(type(plain))

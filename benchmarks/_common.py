@@ -21,9 +21,9 @@ PACKAGES = ("sk_sdlr", "torch", "scikit-learn", "skorch", "numpy")
 HIGGS_TRAIN = 50_000
 
 
-def save(name: str, results: dict, out: str | None) -> Path:
-    """Write the results as JSON, with what they were measured on."""
-    circumstances = {
+def circumstances() -> dict:
+    """Return what a benchmark runs on."""
+    return {
         "machine": platform.machine(),
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -31,9 +31,13 @@ def save(name: str, results: dict, out: str | None) -> Path:
         "python": platform.python_version(),
         "versions": {package: version(package) for package in PACKAGES},
     }
+
+
+def save(name: str, results: dict, out: str | None) -> Path:
+    """Write the results as JSON, with what they were measured on."""
     path = Path(out or Path(__file__).parent / "results" / f"{name}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"circumstances": circumstances, **results}, indent=1) + "\n")
+    path.write_text(json.dumps({"circumstances": circumstances(), **results}, indent=1) + "\n")
     print(f"written: {path}")
     return path
 

@@ -17,9 +17,9 @@ class RandomSubset(Policy):
 
     Parameters
     ----------
-    policy : Policy, default=ShrinkRecall()
+    policy : Policy, default=ShrinkRecall(t=0.2, alpha=None)
         The policy whose sizes are used. Its choice of rows, and its weights, are not. Sizes are
-        the same where they do not depend on the errors (``ShrinkRecall(alpha=None)``).
+        the same where they do not depend on the errors, as those of the default.
 
     Raises
     ------
@@ -30,14 +30,20 @@ class RandomSubset(Policy):
     --------
     >>> from sk_sdlr import ShrinkingDNNClassifier
     >>> from sk_sdlr.policies import RandomSubset, ShrinkRecall
-    >>> control = ShrinkingDNNClassifier(policy=RandomSubset(ShrinkRecall(s=0.3, alpha=None)))
+    >>> as_many = ShrinkRecall(s=0.3, t=0.2, alpha=None)
+    >>> control = ShrinkingDNNClassifier(policy=RandomSubset(as_many))
     """
 
-    policy: Policy = field(default_factory=ShrinkRecall)
+    policy: Policy = field(default_factory=lambda: ShrinkRecall(t=0.2, alpha=None))
 
     def _check(self) -> None:
         if not isinstance(self.policy, Policy):
             raise TypeError(f"policy must be a Policy, however: policy={self.policy!r}.")
+
+    @property
+    def needs_output_errors(self) -> bool:
+        """Whether the other policy reads them."""
+        return self.policy.needs_output_errors
 
     def start(self, n_samples: int) -> ActiveSet:
         """Return what the other policy starts with, without weights."""

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
-from skorch.dataset import get_len, unpack_data
 from torch import Generator, Tensor
 from torch.utils.data import RandomSampler, Sampler
 
-from ..policies import ActiveSet, EpochErrors, Policy
+from ..policies import ActiveSet, EpochErrors, OutputErrors, Policy
+from ._callback_errors import errors_of_batch
 from ._net import ActiveSetNet
+from ._output_errors import has_bounded_outputs
 
 SAMPLER, SHUFFLE = "iterator_train__sampler", "iterator_train__shuffle"
 
@@ -59,6 +60,12 @@ class PolicyCallback(Callback):
     without gradients and averages. With ``drop_last``, active rows that never were in a batch count
     as of the highest error, and a set too small for a batch is recalled.
 
+    For ``ShrinkRecall(t="auto")`` the squared errors of the outputs are noted too: of the output
+    and target with which `get_loss` calls the criterion, the first time if it does so for several.
+    They are probabilities by CrossEntropyLoss, NLLLoss, BCEWithLogitsLoss and BCELoss, also in nets
+    whose module returns a tuple. Of other criteria, and where `get_loss` does without the
+    criterion, the loss itself is taken, as one that has no upper bound.
+
     skorch cannot set parameters of a callback's parameter, so search over policies:
     ``{"callbacks__PolicyCallback__policy": [ShrinkRecall(s=0.1), ShrinkRecall(s=0.3)]}``.
     Training in several processes (accelerate) is not supported.
@@ -72,8 +79,9 @@ class PolicyCallback(Callback):
     >>> from sk_sdlr.training import PolicyCallback
     >>> X = np.random.default_rng(0).normal(size=(250, 3)).astype("float32")
     >>> y = (X[:, 0] > 0).astype("int64")
+    >>> policy = ShrinkRecall(t=0.2, alpha=None)
     >>> net = NeuralNetClassifier(nn.Linear(3, 2), criterion=nn.CrossEntropyLoss, max_epochs=5,
-    ...                           callbacks=[PolicyCallback(ShrinkRecall(alpha=None))], verbose=0)
+    ...                           callbacks=[PolicyCallback(policy)], verbose=0)
     >>> net.fit(X, y).history[:, "n_active"]  # of the 200 rows that are not for validation
     [200, 160, 128, 103, 200]
     """
@@ -113,7 +121,8 @@ class PolicyCallback(Callback):
     def on_batch_end(self, net: NeuralNet, batch: Any, training: bool, **step: Any) -> None:
         """Note the errors of the batch."""
         if training:
-            self._run.note(errors_of_batch(net, batch, step["y_pred"]))
+            run = self._run
+            run.note(*errors_of_batch(net, batch, step["y_pred"], run.needs_outputs))
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Let the policy choose the rows of the next epoch."""
@@ -171,6 +180,9 @@ class Run:
         self.everything, self.active = ActiveSet(torch.arange(n_samples)), policy.start(n_samples)
         self.last_error = torch.full((n_samples,), torch.nan)
         self.generator = new_generator()
+        self.needs_outputs = getattr(policy, "needs_output_errors", False)
+        module: Any = getattr(net, "module_", None)  # a net may name it otherwise
+        self.is_bounded = has_bounded_outputs(module, net.criterion_)
 
     @property
     def n_visits(self) -> int:
@@ -182,17 +194,20 @@ class Run:
         """Have the sampler yield the active rows."""
         self.epoch += 1
         self.errors: list[Tensor] = []
+        self.output_errors: list[Tensor] = []
         if self.active.weight is not None:
             raise weighs(self.policy)
         self._activate(self.everything if self._annealing(self.epoch) else self.active)
         if self.n_visits == 0:  # too few for a batch, and the last one is dropped
             self._activate(self.everything)
 
-    def note(self, error: Tensor) -> None:
+    def note(self, error: Tensor, output_error: Tensor | None) -> None:
         """Keep the errors of a batch, on whichever device they are."""
         if not len(self.sampler.order):
             raise self._visits(f"{error.shape[0]} rows of its own choice")
         self.errors.append(error)
+        if output_error is not None:
+            self.output_errors.append(output_error)
 
     def end_epoch(self) -> float | None:
         """Choose the rows of the next epoch; return the error under which rows were left out."""
@@ -201,16 +216,27 @@ class Run:
             raise self._visits(f"{n_visited}")
         if n_visited == 0:
             return None
-        error = torch.cat(self.errors).cpu()  # the one time that the host waits for errors
-        error = error.to(torch.promote_types(error.dtype, torch.float32))  # numpy has no bfloat16
+        error, output = self._fetch()
         index, progress = self.sampler.order[:n_visited], self._progress(self.epoch)
         self.last_error = self.last_error.to(error.dtype).index_copy_(0, index, error)
         if self._annealing(self.epoch + 1):
             return None
         table = self._last_errors(error) if n_visited < len(self.sampler) else self.last_error
-        told = EpochErrors(index, error, self.batch_size, self.epoch, progress, table)
+        told = EpochErrors(index, error, self.batch_size, self.epoch, progress, table, output)
         self.active = self.policy.update(self.active, told, generator=self.generator)
         return self.active.threshold
+
+    def _fetch(self) -> tuple[Tensor, OutputErrors | None]:
+        """Return the errors of the epoch; this is the one time that the host waits for them."""
+        known = len(self.output_errors) == len(self.errors)
+        parts = [self.errors, self.output_errors] if known else [self.errors]
+        errors = torch.stack([torch.cat(part) for part in parts]).cpu()
+        # numpy has no bfloat16
+        errors = errors.to(torch.promote_types(errors.dtype, torch.float32))
+        if not self.needs_outputs:
+            return errors[0], None
+        # Where those of the outputs are not known, the loss itself has to do.
+        return errors[0], OutputErrors(errors[-1], is_bounded=self.is_bounded and known)
 
     def _last_errors(self, error: Tensor) -> Tensor:
         """Return the table to rank by after an epoch of which the last batch was dropped."""
@@ -265,24 +291,6 @@ def new_generator() -> Generator:
     with torch.random.fork_rng(devices=[]):
         seed = int(torch.empty((), dtype=torch.int64).random_())
     return Generator().manual_seed(~seed)
-
-
-@torch.no_grad()
-def errors_of_batch(net: NeuralNet, batch: Any, y_pred: Any) -> Tensor:
-    """Return the loss of each row of a batch, as the net's own `get_loss` has it."""
-    X, y = unpack_data(batch)
-    criterion, reduction, n_rows = net.criterion_, net.criterion_.reduction, get_len(X)
-    try:
-        criterion.reduction = "none"
-        error = net.get_loss(y_pred, y, X=X, training=True).detach()
-    finally:
-        criterion.reduction = reduction
-    if error.dim() == 0 or error.shape[0] != n_rows:
-        raise ValueError(
-            "get_loss must give a value a row while criterion_.reduction is 'none', however: "
-            f"{type(net).__name__} gives shape {tuple(error.shape)} for a batch of {n_rows} rows."
-        )
-    return error if error.dim() == 1 else error.flatten(1).mean(1)
 
 
 def check_parameters(policy: Any, anneal: Any) -> None:

@@ -34,21 +34,27 @@ def squared_output_error(criterion: nn.Module) -> Callable[[Tensor, Tensor, Tens
         error of at most 1 (times the number of outputs, where each is a probability of its own).
         Of any other loss the errors themselves are returned.
     """
-    probabilities = _probabilities(criterion)
+    probabilities, ignored = _probabilities(criterion), getattr(criterion, "ignore_index", -100)
     if probabilities is None:
         return lambda output, target, error: error
 
     def output_errors(output: Tensor, target: Tensor, error: Tensor) -> Tensor:
         p = probabilities(output)
         if target.is_floating_point():
-            squares = (p - target.view_as(p)).square_()
-            return squares.view(p.shape[0], -1).sum(1).mul_(0.5)
-        classes = target.clamp(0, p.shape[1] - 1).unsqueeze(1)  # ignored ones are out of range
-        squares = p.square().sum(1) - 2 * p.gather(1, classes).squeeze(1) + 1
-        squares = squares.clamp_min_(0).mul_(0.5).masked_fill_(target != classes.squeeze(1), 0)
-        return squares if squares.dim() == 1 else squares.flatten(1).mean(1)
+            return _half_squares(p - target.view_as(p))
+        # The residual is squared, as p_y^2 - 2 p_y + 1 would round to 0 where p_y is nearly 1.
+        classes = target.clamp(0, p.shape[1] - 1).unsqueeze(1)
+        residual = p.scatter_add_(1, classes, torch.full_like(classes, -1, dtype=p.dtype))
+        return _half_squares(residual.masked_fill_((target == ignored).unsqueeze(1), 0))
 
     return output_errors
+
+
+def _half_squares(residual: Tensor) -> Tensor:
+    """Return half the squared norm of each row's residual, or its mean over several positions."""
+    squares = residual.square() / 2
+    squares = squares if squares.dim() == 1 else squares.sum(1)
+    return squares if squares.dim() == 1 else squares.flatten(1).mean(1)
 
 
 def has_bounded_outputs(module: nn.Module, criterion: nn.Module) -> bool:

@@ -1,7 +1,7 @@
 import pickle
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -12,12 +12,20 @@ from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier, Ne
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping, EpochScoring, LRScheduler
 from skorch.dataset import ValidSplit
 from torch import nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, Dataset, IterableDataset, SequentialSampler
 
-from sk_sdlr.policies import ActiveSet, FullData, Policy, RandomSubset, ShrinkRecall
-from sk_sdlr.training import ActiveSetNet
+from sk_sdlr.policies import (
+    ActiveSet,
+    EpochErrors,
+    FullData,
+    OutputErrors,
+    Policy,
+    RandomSubset,
+    ShrinkRecall,
+)
+from sk_sdlr.training import ActiveSetNet, _callback_errors
 from sk_sdlr.training._callback import ActiveRows, PolicyCallback
 
 N_SAMPLES, N_FEATURES, N_CLASSES = 50, 3, 2
@@ -103,7 +111,7 @@ def assert_same_bits(a, b):
 
 
 def shrinking(**params):
-    return ShrinkRecall(alpha=None, **params)
+    return ShrinkRecall(**{"t": 0.2, "alpha": None} | params)
 
 
 @dataclass
@@ -112,6 +120,10 @@ class Spy(Policy):
 
     policy: Policy = field(default_factory=FullData)
     told: list = field(default_factory=list)
+
+    @property
+    def needs_output_errors(self):
+        return self.policy.needs_output_errors
 
     def start(self, n_samples):
         return self.policy.start(n_samples)
@@ -272,7 +284,11 @@ def test_more_epochs_than_max_epochs_are_progress_1():
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
-@pytest.mark.parametrize("policy", [ShrinkRecall(s=0), FullData()], ids=["s=0", "FullData"])
+@pytest.mark.parametrize(
+    "policy",
+    [ShrinkRecall(s=0, t=0.2), ShrinkRecall(s=0), FullData()],
+    ids=["s=0", "outputs", "FullData"],
+)
 def test_a_policy_that_drops_nothing_leaves_the_training_as_it_is_bit_for_bit(policy, shuffle):
     params = {"iterator_train__shuffle": shuffle, "module__dropout": 0.5, "train_split": None}
     stock = make_net(None, **params).fit(X, Y)
@@ -432,10 +448,207 @@ def test_a_binary_classifier():
 def test_errors_have_a_type_in_which_they_can_be_ranked(dtype, of_errors):
     module = nn.Linear(N_FEATURES, N_CLASSES).to(getattr(torch, dtype))
     X_typed = torch.from_numpy(X[:, 1:]).to(getattr(torch, dtype))
-    net = make_net(spy := Spy(ShrinkRecall()), module=module).fit(X_typed, Y)
+    net = make_net(spy := Spy(ShrinkRecall(t=0.2)), module=module).fit(X_typed, Y)
     assert {told.error.dtype for told in spy.told} == {of_errors}
     assert {told.last_error.dtype for told in spy.told} == {of_errors}
     assert net.history[-1, "n_active"] < N_SAMPLES
+
+
+# Squared errors of the outputs, for ShrinkRecall(t="auto")
+
+
+EASY = (X[:, 1] > 0).astype("int64")
+AUTO = [ShrinkRecall(s=0.3), ShrinkRecall(s=0.3, alpha=None)]
+AUTO_NAMES = ["smoothed", "exact"]
+
+
+def fit_easy(policy, **params):
+    return make_net(policy, lr=2.0, max_epochs=14, **params).fit(X, EASY)
+
+
+def half_squares(p, y):
+    return (p - one_hot(torch.as_tensor(y), p.shape[1])).square().sum(1) / 2
+
+
+@pytest.mark.parametrize(
+    ("params", "bounded", "expected"),
+    [
+        ({}, True, lambda z, y: half_squares(z.softmax(1), y)),
+        (
+            {"module": Probabilities, "criterion": nn.NLLLoss},
+            True,
+            lambda z, y: half_squares(z.softmax(1), y),
+        ),
+        ({"cls": NeuralNet, "criterion": nn.NLLLoss}, True, lambda z, y: half_squares(z.exp(), y)),
+        (
+            {
+                "cls": NeuralNetBinaryClassifier,
+                "criterion": nn.BCEWithLogitsLoss,
+                "module__n_outputs": 1,
+            },
+            True,
+            lambda z, y: (z.squeeze(1).sigmoid() - y).square() / 2,
+        ),
+        (
+            {"cls": NeuralNetRegressor, "criterion": nn.MSELoss, "module__n_outputs": 1},
+            False,
+            lambda z, y: (z.squeeze(1) - y).square(),
+        ),
+    ],
+    ids=["CrossEntropyLoss", "NLLLoss", "NLLLoss of logarithms", "binary", "regressor"],
+)
+@pytest.mark.parametrize("workers", WORKERS[:2], ids=WORKER_NAMES[:2])
+def test_the_policy_is_told_the_errors_of_the_outputs(workers, params, bounded, expected):
+    of_class = params.get("criterion", nn.CrossEntropyLoss) in (nn.CrossEntropyLoss, nn.NLLLoss)
+    y = Y if of_class else Y.astype("float32")
+    y = y[:, None] if params.get("cls") is NeuralNetRegressor else y
+    params = params | workers | {"iterator_train__shuffle": True, "max_epochs": 3}
+    net = make_net(spy := Spy(ShrinkRecall()), **params).fit(X, y)
+    assert [told.output.is_bounded for told in spy.told] == [bounded] * 3
+    assert {told.output.weight for told in spy.told} == {None}
+    rows = rows_of(net)
+    by_hand = expected(torch.cat(net.module_.outputs), torch.from_numpy(Y)[rows])
+    torch.testing.assert_close(torch.cat([told.output.error for told in spy.told]), by_hand)
+    if not bounded:
+        assert all((told.output.error == told.error).all() for told in spy.told)
+    # No forward pass more than there are batches.
+    assert len(net.module_.batches) == sum(column(net, "train_batch_count"))
+
+
+def test_squared_errors_of_probabilities_are_bounded():
+    class Sigmoid(Rows):
+        output_activation = "sigmoid"
+
+        def forward(self, x):
+            return super().forward(x).sigmoid()
+
+    y = np.eye(N_CLASSES, dtype="float32")[Y]
+    params = {"cls": NeuralNetRegressor, "criterion": nn.MSELoss, "module": Sigmoid}
+    make_net(spy := Spy(ShrinkRecall()), **params).fit(X, y)
+    assert all(told.output.is_bounded for told in spy.told)
+
+
+def test_a_loss_that_does_without_the_criterion_is_the_output_error_itself():
+    class Net(NeuralNetClassifier):
+        def get_loss(self, y_pred, y_true, *args, **kwargs):
+            return cross_entropy(y_pred, y_true, reduction=self.criterion_.reduction)
+
+    make_net(spy := Spy(ShrinkRecall()), cls=Net).fit(X, Y)
+    for told in spy.told:
+        assert not told.output.is_bounded
+        assert told.output.error.tolist() == told.error.tolist()
+
+
+def test_a_net_whose_module_has_another_name():
+    class Net(NeuralNet):
+        def initialize_module(self):
+            super().initialize_module()
+            self.body_ = self.module_
+            del self.module_
+            return self
+
+        def infer(self, x, **fit_params):
+            return self.body_(x)
+
+    net = make_net(spy := Spy(ShrinkRecall()), cls=Net, criterion=nn.CrossEntropyLoss).fit(X, Y)
+    assert not hasattr(net, "module_")
+    assert spy.told[0].output.is_bounded
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_output_errors_have_a_type_in_which_they_can_be_ranked(dtype):
+    dtype = getattr(torch, dtype)
+    module = nn.Linear(N_FEATURES, N_CLASSES).to(dtype)
+    X_typed = torch.from_numpy(X[:, 1:]).to(dtype)
+    make_net(spy := Spy(ShrinkRecall()), module=module).fit(X_typed, Y)
+    wide = torch.promote_types(dtype, torch.float32)
+    assert {told.output.error.dtype for told in spy.told} == {wide}
+    assert {told.error.dtype for told in spy.told} == {wide}
+
+
+@pytest.mark.parametrize("policy", AUTO, ids=AUTO_NAMES)
+def test_active_sets_are_those_of_the_policy_run_by_hand(policy):
+    net = fit_easy(spy := Spy(policy))
+    active, table = policy.start(N_SAMPLES), torch.full((N_SAMPLES,), torch.nan)
+    for number, (rows, told) in enumerate(zip(epochs_of(net), spy.told, strict=True), 1):
+        assert rows == active.index.tolist()
+        index, error = torch.tensor(rows), told.error
+        table = table.index_copy(0, index, error)
+        output = OutputErrors(told.output.error, is_bounded=True)
+        epoch = EpochErrors(index, error, BATCH_SIZE, number, number / 14, table, output)
+        active = policy.update(active, epoch, generator=torch.Generator())
+    outputs, y = torch.cat(net.module_.outputs), torch.from_numpy(EASY)[rows_of(net)]
+    loss, by_hand = cross_entropy(outputs, y, reduction="none"), half_squares(outputs.softmax(1), y)
+    torch.testing.assert_close(torch.cat([told.error for told in spy.told]), loss)
+    torch.testing.assert_close(torch.cat([told.output.error for told in spy.told]), by_hand)
+    sizes = column(net, "n_active")
+    assert min(sizes) < 0.6 * N_SAMPLES  # several steps deep, and back
+    assert any(few < many == N_SAMPLES for few, many in pairwise(sizes))
+
+
+def test_a_stock_net_and_an_active_set_net_have_the_same_active_sets():
+    params = {"lr": 0, "max_epochs": 4, "verbose": 0, "batch_size": BATCH_SIZE}
+    module = nn.Linear(N_FEATURES + 1, N_CLASSES)
+    with torch.no_grad():
+        module.weight.zero_()[1, 1] = 4.0
+    policy = ShrinkRecall(alpha=None)
+    stock = make_net(policy, module=module, **params).fit(X, EASY)
+    own = ActiveSetNet(module, nn.CrossEntropyLoss, policy=policy, **params).fit(X, EASY)
+    assert column(stock, "n_active") == column(own, "n_active")
+    assert column(stock, "n_active")[:2] == [50, 40]
+    assert column(stock, "threshold")[:3] == pytest.approx(column(own, "threshold")[:3])
+
+
+@pytest.mark.parametrize("policy", AUTO, ids=AUTO_NAMES)
+def test_noise_is_trained_on_all_rows(policy):
+    X, _ = make_data(400)
+    y = np.random.default_rng(1).integers(2, size=400)
+    net = make_net(policy, max_epochs=10, batch_size=20).fit(X, y)
+    assert column(net, "n_active") == [400] * 10
+    assert column(net, "threshold") == [None] * 10
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("policy", AUTO, ids=AUTO_NAMES)
+def test_output_errors_with_a_last_batch_that_is_dropped(policy, shuffle):
+    params = {"iterator_train__drop_last": True, "iterator_train__shuffle": shuffle}
+    net = fit_easy(spy := Spy(policy), **params)
+    outputs, rows = torch.cat(net.module_.outputs), rows_of(net)
+    by_hand = half_squares(outputs.softmax(1), EASY[rows]).split(column(net, "n_active"))
+    for told, expected in zip(spy.told, by_hand, strict=True):
+        assert told.index.shape == told.output.error.shape
+        assert told.index.shape[0] % BATCH_SIZE == 0
+        torch.testing.assert_close(told.output.error, expected)
+    assert [row for told in spy.told for row in told.index.tolist()] == rows
+    assert min(column(net, "n_active")) < 40
+
+
+def test_what_looks_like_a_policy_may_ask_for_output_errors():
+    class Own:
+        needs_output_errors = True
+
+        def start(self, n_samples):
+            return ActiveSet(torch.arange(n_samples))
+
+        def update(self, active, epoch, *, generator):
+            asked.append(epoch.output)
+            return active
+
+    asked = []
+    make_net(Own()).fit(X, Y)
+    assert [output.error.shape for output in asked] == [(N_SAMPLES,)] * 4
+
+
+def test_output_errors_cost_nothing_where_they_are_not_needed(monkeypatch):
+    made, of = [], _callback_errors.squared_output_error
+    monkeypatch.setattr(
+        _callback_errors, "squared_output_error", lambda it: made.append(it) or of(it)
+    )
+    make_net(spy := Spy(shrinking())).fit(X, Y)
+    assert {told.output for told in spy.told} == {None}
+    assert not made
+    net = make_net(Spy(ShrinkRecall())).fit(X, Y)
+    assert len(made) == sum(column(net, "train_batch_count"))
 
 
 # Data of all kinds
@@ -513,7 +726,7 @@ def test_rows_of_a_dropped_batch_are_not_visited(shuffle):
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
-@pytest.mark.parametrize("policy", [shrinking(), ShrinkRecall()], ids=["exact", "smoothed"])
+@pytest.mark.parametrize("policy", [shrinking(), ShrinkRecall(t=0.2)], ids=["exact", "smoothed"])
 def test_active_rows_that_never_were_in_a_batch_stay_active(policy, shuffle):
     params = {"iterator_train__drop_last": True, "iterator_train__shuffle": shuffle}
     actives = []
@@ -963,16 +1176,31 @@ class HostSyncs(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_batches_wait_no_more_for_the_device_than_without_it():
+@dataclass
+class NeedsOutputs(FullData):
+    needs_output_errors = True
+
+
+@pytest.mark.parametrize("mine", [FullData(), NeedsOutputs()])
+def test_batches_wait_no_more_for_the_device_than_without_it(mine):
     counts = []
     for batch_size in (N_SAMPLES, 1):
-        for policy in (None, FullData()):
+        for policy in (None, mine):
             with HostSyncs() as syncs:
                 make_net(policy, batch_size=batch_size).fit(X, Y)
             counts.append(syncs.count)
     few, few_with, many, many_with = counts
     assert few_with - few == many_with - many
     assert many > few
+
+
+@pytest.mark.parametrize("policy", [FullData(), NeedsOutputs()])
+def test_errors_come_from_the_device_once_an_epoch(policy, monkeypatch):
+    moved, cpu = [], torch.Tensor.cpu
+    net = make_net(policy)
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: moved.append(tensor) or cpu(tensor))
+    net.fit(X, Y)
+    assert len(moved) == net.max_epochs
 
 
 def test_errors_hold_no_graph():

@@ -12,7 +12,14 @@ from pathlib import Path
 
 import numpy as np
 from _common import cifar10, higgs, mnist
-from sklearn.datasets import load_digits, make_classification, make_friedman1
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_wine,
+    make_classification,
+    make_friedman1,
+)
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -129,7 +136,11 @@ SETS: dict[str, StudySet] = {
     "higgs_1in100": StudySet(lambda: one_in_a_hundred(higgs("all"), 1), 100),
     "cifar10": StudySet(cifar10, 500),
     "digits": StudySet(lambda: split(*load_digits(return_X_y=True)), 100, 30),
+    "breast_cancer": StudySet(lambda: split(*load_breast_cancer(return_X_y=True)), 100, 30),
+    "wine": StudySet(lambda: split(*load_wine(return_X_y=True)), 100, 30),
+    "diabetes": StudySet(lambda: split(*load_diabetes(return_X_y=True)), 100, 30),
     "higgs_mass": StudySet(invariant_mass, 100, 15),
+    "friedman_noise": StudySet(lambda: friedman(5.0), 100, 20),
     "friedman": StudySet(lambda: friedman(1.0), 100, 20),
     "friedman_clean": StudySet(lambda: friedman(0.0), 100, 20),
     "friedman_tails": StudySet(long_tailed, 100, 20),

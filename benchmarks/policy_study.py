@@ -21,7 +21,7 @@ import json
 from collections.abc import Iterator
 from itertools import groupby, product
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 from _common import circumstances
@@ -31,26 +31,31 @@ from joblib import Parallel, delayed
 
 
 def table(records: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of the table: means, spreads, and differences to full training in pairs."""
-    yield f"{'':34} {'error':>8} {'±':>6} {'- full':>8} {'± s.e.':>7} {'visits':>6} {'epochs':>6}"
+    """Yield the lines of the table: means, spreads, and differences to full training in pairs.
+
+    The last column is the median of seconds a visit, in units of full training's of the seed.
+    """
+    yield f"{'':34} {'error':>8} {'±':>7} {'- full':>8} {'± s.e.':>7} visits epochs s/visit"
     for case, group in groupby(sorted(records, key=_comparison), _comparison):
         rows = list(group)
-        full = {r["seed"]: r["error"] for r in rows if r["policy"] == "full"}
+        full = {r["seed"]: r for r in rows if r["policy"] == "full"}
         yield " ".join(map(str, case))
         for policy in sorted({r["policy"] for r in rows}, key=[r["policy"] for r in rows].index):
             of_policy = [r for r in rows if r["policy"] == policy]
             errors = [r["error"] for r in of_policy]
-            pairs = [r["error"] - full[r["seed"]] for r in of_policy if r["seed"] in full]
-            yield (
-                f"    {policy:20} n={len(errors):<3}    {mean(errors):8.5f} {_spread(errors):6.5f} "
-                + (
-                    f"{mean(pairs):+8.5f} {_spread(pairs) / len(pairs) ** 0.5:7.5f} "
-                    if pairs
-                    else " " * 17
-                )
-                + f"{mean(r['visited'] for r in of_policy):6.2f} "
-                f"{mean(len(r['sizes']) for r in of_policy):6.1f}"
-            )
+            line = f"    {policy:20} n={len(errors):<5} {mean(errors):9.5f} {_spread(errors):7.5f} "
+            paired = [r for r in of_policy if r["seed"] in full]
+            if paired:
+                less = [r["error"] - full[r["seed"]]["error"] for r in paired]
+                line += f"{mean(less):+8.5f} {_spread(less) / len(less) ** 0.5:7.5f} "
+                line += f"{mean(r['visited'] for r in paired):6.2f} "
+                line += f"{mean(len(r['sizes']) for r in paired):6.1f} "
+                line += f"{median(_cost(r) / _cost(full[r['seed']]) for r in paired):7.3f}"
+            yield line
+
+
+def _cost(record: dict[str, Any]) -> float:
+    return record["seconds"] / record["visited"]
 
 
 def _comparison(record: dict[str, Any]) -> tuple[Any, ...]:

@@ -57,3 +57,16 @@ def test_demo_runs_and_writes_its_picture(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("digits", "table", "MLPClassifier", "stock skorch"))
     assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_example_of_recall_runs_and_draws_its_picture(monkeypatch, capsys):
+    plt.switch_backend("Agg")
+    monkeypatch.setattr(plt, "show", lambda: plt.gcf().canvas.draw())
+    example = runpy.run_path(str(ROOT / "examples" / "plot_recall.py"))
+    example["RUN"].update(visits=3, seeds=2)
+    example["main"]()
+    (figure,) = map(plt.figure, plt.get_fignums())
+    assert [len(axes.lines) for axes in figure.axes] == [3, 9, 3, 9]
+    plt.close("all")
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith(("true labels", "a fifth mislabelled")) for line in lines) == 6

@@ -144,8 +144,9 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples in the loss. They count in the errors by which rows are dropped;
-            rows of weight 0 are not there at all.
+            Weights of the samples in the loss. With ``t="auto"`` they count in the mean that the
+            errors are held against, with a number for `t` in the errors by which rows are
+            dropped. Rows of weight 0 are not there at all.
 
         Returns
         -------

@@ -22,7 +22,8 @@ def documented(estimator: Estimator) -> Estimator:
 PARTS = {
     "shrinking": """\
 After each epoch the share `s` of the rows that have the lowest errors is left out of the next
-ones; once fewer than `t` are active, all are recalled (sDLr [1]_).""",
+ones, and later all are recalled (sDLr [1]_). With ``t="auto"`` rows are left out only while there
+are enough easy ones.""",
     "mlp_parameters": """\
 hidden_layer_sizes : int or sequence of int, default=(256, 256, 256)
     Units of each hidden layer; an empty sequence is a linear model.
@@ -125,9 +126,11 @@ loss : {"auto", "squared_error"}, default="auto"
 s : float, default=0.2
     Elimination rate: the share of the active rows that leaves after an epoch, those of lowest
     error, in [0, 1). 0 is ordinary training.
-t : int or float, default=0.2
-    Stop threshold: once fewer rows than this are active, all come back. A count (int) or a
-    share of the rows (float, in (0, 1]).
+t : "auto", int or float, default="auto"
+    When rows come back. "auto": once no more of the active rows are easy, with squared errors of
+    the outputs under a fraction of their mean; see :class:`~sk_sdlr.policies.ShrinkRecall`. A
+    number: once fewer rows than this are active, a count (int) or a share of the rows (float, in
+    (0, 1]).
 alpha : float or None, default=0.5
     Smoothing of the batches' thresholds, in [0, 1) (Eq. 9); None: the exact quantile of the
     epoch.
@@ -147,9 +150,9 @@ weight_decay : float, default=0.0
 lr_schedule : {"linear", "cosine"}, callable or None, default="linear"
     "linear" and "cosine" fall to 0 over the run; None is constant; a callable, such as a class
     of ``torch.optim.lr_scheduler``, makes a scheduler that is stepped after each epoch.
-anneal : float, default=0.5
-    The last share of the run that is trained on all rows, in [0, 1]. 0 is the paper's form;
-    on tables whose classes overlap it does harm.
+anneal : float, default=0.1
+    The last share of the run that is trained on all rows, in [0, 1]: of its epochs, or of its
+    visits with `max_visits`. 0 is the paper's form, in which a run may end on the hardest rows.
 batch_size : int or "auto", default="auto"
     Rows a batch; "auto": a power of two about n_samples / 50, from 32 to 256.
 max_epochs : int, default=30
@@ -186,8 +189,8 @@ net_ : ActiveSetNet
     The trained skorch net; ``net_.module_`` is the torch module.
 history_ : list of dict
     One an epoch: epoch, n_active (rows visited), threshold (error under which rows left after
-    it, None if none did), train_loss (mean error of the rows visited), lr, duration (seconds),
-    and valid_loss with `early_stopping`.
+    it, with ``t="auto"`` the squared error of the outputs; None if none left), train_loss (mean
+    error of the rows visited), lr, duration (seconds), and valid_loss with `early_stopping`.
 n_features_in_ : int
     Number of features.
 feature_names_in_ : ndarray of shape (n_features,)

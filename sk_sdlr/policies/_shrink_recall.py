@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil, inf
 from numbers import Integral, Real
@@ -10,43 +10,68 @@ from numbers import Integral, Real
 import torch
 from torch import Generator, Tensor
 
-from ._auto_recall import BarredSet, bar_after, least_rows_left, outputs_of
+from ._auto_recall import (
+    HOLD,
+    BarredSet,
+    begin,
+    enough_are_easy,
+    least_rows_left,
+    output_errors_of,
+)
 from ._base import ActiveSet, EpochErrors, Policy, check_finite, order_statistic, rows_where
 
 
 @dataclass
 class ShrinkRecall(Policy):
-    """Drop the rows of lowest error after each epoch; recall all once few are left.
+    """Drop the rows of lowest error after each epoch; recall all once few are easy, or left.
 
-    After an epoch on ``n_active`` rows: if ``n_active >= t``, the share `s` of them that has the
-    lowest errors leaves the active set; otherwise all rows come back (Algorithm 3), or, with
-    ``recall=False``, the set stays as it is (Algorithm 2).
+    After an epoch on ``n_active`` rows the share `s` of them that has the lowest errors may leave
+    the active set. With a number for `t` it leaves if ``n_active >= t``; otherwise all rows come
+    back (Algorithm 3). With ``t="auto"`` it leaves if all these rows are easy; once too few are,
+    the set is held for some epochs, then all rows come back. With ``recall=False`` none ever do
+    (Algorithm 2).
 
     Parameters
     ----------
     s : float, default=0.2
         Elimination rate: the share of the active rows that is dropped an epoch, in [0, 1). 0 is
         ordinary training.
-    t : int or float, default=0.2
+    t : "auto", int or float, default="auto"
         Stop threshold: a count of rows (int, at least 1) or a share of the training set (float, in
-        (0, 1]).
+        (0, 1]). "auto": no number; see the notes.
     alpha : float or None, default=0.5
         Weight of the past in the exponential smoothing of the batches' thresholds, in [0, 1)
         (Eq. 9). The share that leaves is then `s` only nearly: ``int(s * batch_size)`` rows a
-        batch before the smoothing, more or less after it. None: the exact `s`-quantile of the
-        whole epoch, ``int(s * n_active)`` rows, among equal errors the lower row numbers.
+        batch before the smoothing, more or less after it; with ``t="auto"`` only easy ones. None:
+        the exact `s`-quantile of the whole epoch, ``int(s * n_active)`` rows, among equal errors
+        the lower row numbers.
     recall : bool, default=True
         Whether all rows come back (sDLr) or not (sDL).
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range.
+        If a parameter is out of its range. In `update`: if errors are NaN or infinite, or if
+        ``t="auto"`` and there are none of the outputs.
     TypeError
         If a parameter is of the wrong type.
 
     Notes
     -----
+    With a number for `t` this is the method of [1]_. The rule of ``t="auto"`` is this package's
+    own: after an epoch on all rows the *bar* is set at an eighth of the mean squared error of the
+    outputs (:class:`OutputErrors`); a row under it is easy. A shrink step is made if the
+    ``int(s * n_active)`` rows that it would drop are all easy, and a batch and 2 % of all rows
+    would be left. If too few are easy and rows are left out already, the set is held: trained on
+    again, for at most 12 epochs a cycle. Otherwise all rows come back. Where outputs are not
+    probabilities the mean is estimated from the median, as of the squares of normal numbers, so
+    that a few huge errors do not move the bar.
+
+    Errors of the outputs are half the squared difference of probabilities and targets, whatever
+    the training loss; for a loss that is not known, the loss itself. Rows are ranked by them
+    without the weights of the samples; the mean is the weighted one. With a number for `t` rows are
+    ranked by the errors that are trained on, weights included.
+
     Cost: O(n) an epoch, on the errors that the training pass produced anyway. Elimination takes
     effect in the next epoch only, so Eq. 9 needs no work inside the batch loop: thresholds of all
     batches, their smoothing and the mask are computed at the end of the epoch.
@@ -58,19 +83,31 @@ class ShrinkRecall(Policy):
 
     Examples
     --------
-    Sizes of the active set over the epochs of one cycle and the beginning of the next:
+    Sizes of the active set, if errors stay as they are. With a number for `t` they do not depend
+    on the errors:
 
     >>> import torch
-    >>> from sk_sdlr.policies import EpochErrors, ShrinkRecall
-    >>> policy, error = ShrinkRecall(s=0.2, t=0.2, alpha=None), torch.rand(1000)
-    >>> active, sizes = policy.start(1000), []
-    >>> for epoch in range(1, 11):
-    ...     rows = active.index
-    ...     errors = EpochErrors(rows, error[rows], 100, epoch, epoch / 10, error)
-    ...     sizes.append(len(rows))
-    ...     active = policy.update(active, errors, generator=torch.Generator())
-    >>> sizes
+    >>> from sk_sdlr.policies import EpochErrors, OutputErrors, ShrinkRecall
+    >>> def sizes(policy, error):
+    ...     active, sizes = policy.start(len(error)), []
+    ...     for epoch in range(1, 11):
+    ...         rows = active.index
+    ...         sizes.append(len(rows))
+    ...         output = OutputErrors(error[rows])
+    ...         errors = EpochErrors(rows, error[rows], 100, epoch, epoch / 10, error, output)
+    ...         active = policy.update(active, errors, generator=torch.Generator())
+    ...     return sizes
+    >>> even = torch.linspace(0, 1, 1000)
+    >>> sizes(ShrinkRecall(s=0.2, t=0.2, alpha=None), even)
     [1000, 800, 640, 512, 410, 328, 263, 211, 169, 1000]
+
+    By ``t="auto"`` too few of these rows are easy. Of the next ones enough are for three steps,
+    after which the set is held:
+
+    >>> sizes(ShrinkRecall(alpha=None), even)
+    [1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000]
+    >>> sizes(ShrinkRecall(alpha=None), even**8)
+    [1000, 800, 640, 512, 512, 512, 512, 512, 512, 512]
     """
 
     s: float = 0.2
@@ -124,23 +161,25 @@ class ShrinkRecall(Policy):
         return keep_rows(active, epoch, keep, sum(thresholds) / len(thresholds))
 
     def _update_by_bar(self, active: ActiveSet, epoch: EpochErrors) -> ActiveSet:
-        bar, error = bar_after(active, epoch), outputs_of(epoch).error
-        n_active = active.index.shape[0]
+        now = begin(active, epoch)
+        n_active, n_samples = active.index.shape[0], epoch.n_samples
         n_dropped = int(self.s * n_active)
-        few_left = n_active - n_dropped < least_rows_left(epoch)
-        if n_dropped and not few_left and int((error < bar).sum()) >= n_dropped:
-            kept = self._drop_easy(active, epoch, bar)
-            if kept.index.shape[0] < n_active:
-                return BarredSet(kept.index, threshold=kept.threshold, bar=bar)
-        return self.start(epoch.n_samples) if self.recall else BarredSet(active.index, bar=bar)
+        if n_dropped and enough_are_easy(now, epoch, n_dropped):
+            if n_active - n_dropped >= least_rows_left(epoch):
+                kept = self._drop_easy(now, epoch, n_dropped)
+                if kept.index.shape[0] < n_active:
+                    return replace(now, index=kept.index, threshold=kept.threshold)
+        elif n_active < n_samples and now.n_held < HOLD:
+            return replace(now, threshold=None, n_held=now.n_held + 1)
+        return self.start(n_samples) if self.recall else replace(now, threshold=None)
 
-    def _drop_easy(self, active: ActiveSet, epoch: EpochErrors, bar: float) -> ActiveSet:
-        error = outputs_of(epoch).error
+    def _drop_easy(self, active: BarredSet, epoch: EpochErrors, n_dropped: int) -> ActiveSet:
+        error = output_errors_of(epoch).error
         if self.alpha is not None:
-            return self._drop_by_batch(active, epoch, error, bar)
+            return self._drop_by_batch(active, epoch, error, active.bar)
         # Rows that were not visited, as the epoch was cut short, stay.
         table = torch.full_like(epoch.last_error, inf).index_copy_(0, epoch.index, error)
-        return drop_lowest(active, table[active.index], int(self.s * active.index.shape[0]))
+        return drop_lowest(active, table[active.index], n_dropped)
 
 
 def drop_lowest(active: ActiveSet, error: Tensor, n_dropped: int) -> ActiveSet:

@@ -14,6 +14,7 @@ from torch.utils.data import RandomSampler, Sampler
 
 from ..policies import ActiveSet, EpochErrors, OutputErrors, Policy
 from ._callback_errors import errors_of_batch
+from ._complete_epochs import word_if_in_mid_cycle
 from ._net import ActiveSetNet
 from ._output_errors import has_bounded_outputs
 
@@ -129,7 +130,9 @@ class PolicyCallback(Callback):
         net.history.record("threshold", self._run.end_epoch())
 
     def on_train_end(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        """Forget the run."""
+        """Forget the run; warn if it ended in mid-cycle."""
+        if self.run_ is not None and self.run_.is_over:
+            word_if_in_mid_cycle(len(self.run_.sampler), len(self.run_.last_error))
         withdraw_sampler(net)
         self.run_ = None
 
@@ -181,14 +184,18 @@ class Run:
         self.last_error = torch.full((n_samples,), torch.nan)
         self.generator = new_generator()
         self.needs_outputs = getattr(policy, "needs_output_errors", False)
-        module: Any = getattr(net, "module_", None)  # a net may name it otherwise
-        self.is_bounded = has_bounded_outputs(module, net.criterion_)
+        self.is_bounded = has_bounded_outputs(net.criterion_)
 
     @property
     def n_visits(self) -> int:
         """Rows that the epoch visits."""
         n_active = len(self.sampler)
         return n_active - n_active % self.batch_size if self.drop_last else n_active
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all epochs are done, rather than stopped by another callback."""
+        return self.epoch >= self.max_epochs
 
     def begin_epoch(self) -> None:
         """Have the sampler yield the active rows."""

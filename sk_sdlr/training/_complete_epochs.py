@@ -1,4 +1,4 @@
-"""Epochs that are not complete: the history forgets them, and an interruption is not silent."""
+"""What is not complete is not silent: epochs that were interrupted, runs that end in mid-cycle."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sklearn.exceptions import ConvergenceWarning
 from skorch.history import History
 
 
@@ -43,3 +44,22 @@ def word_if_interrupted(history: History) -> Iterator[None]:
             stacklevel=2,
         )
         raise
+
+
+def word_if_in_mid_cycle(n_active: int, n_samples: int) -> None:
+    """Warn of a run that ends on a part of the rows.
+
+    Parameters
+    ----------
+    n_active : int
+        Rows that were active in the last epoch.
+    n_samples : int
+        Rows of the training set.
+    """
+    if n_active < n_samples:
+        warnings.warn(
+            f"The run ended in mid-cycle, on {n_active} of {n_samples} rows, which the net fits "
+            "better now than the others. Set anneal > 0 to end on all of them.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )

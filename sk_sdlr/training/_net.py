@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from ..modules._batch_norm import least_rows
 from ..policies import EpochErrors, FullData, Policy
 from ._batches import sequential_batches
-from ._complete_epochs import only_complete, word_if_interrupted
+from ._complete_epochs import only_complete, word_if_in_mid_cycle, word_if_interrupted
 from ._dense_step import DenseStep, dense_step_applies
 from ._isolation import choose_threads, seeded, step_flops, threads
 from ._output_errors import has_bounded_outputs
 from ._rows import TrainingRows
-from ._schedule import LR_SCHEDULES, Budget, LearningRate
+from ._schedule import Budget, LearningRate
+from ._settings import check_settings
 from ._snapshot import Snapshot
 from ._steps import AutogradStep, Step
 from ._tensors import tensors_of
@@ -88,8 +89,9 @@ class ActiveSetNet(NeuralNet):
     >>> from sk_sdlr.training import ActiveSetNet
     >>> X = np.random.default_rng(0).normal(size=(200, 3)).astype("float32")
     >>> y = (X[:, 0] > 0).astype("int64")
-    >>> net = ActiveSetNet(nn.Linear(3, 2), nn.CrossEntropyLoss, policy=ShrinkRecall(alpha=None),
-    ...                    max_epochs=4, verbose=0, random_state=0).fit(X, y)
+    >>> policy = ShrinkRecall(t=0.2, alpha=None)
+    >>> net = ActiveSetNet(nn.Linear(3, 2), nn.CrossEntropyLoss, policy=policy, max_epochs=4,
+    ...                    verbose=0, random_state=0).fit(X, y)
     >>> net.history[:, "n_active"]
     [200, 160, 128, 103]
     """
@@ -190,7 +192,7 @@ class ActiveSetNet(NeuralNet):
         FloatingPointError
             If the loss or the weights become NaN or infinite.
         """
-        self._check_settings()
+        check_settings(self)
         self.check_data(X, y)
         self.check_training_readiness()
         train, split = self.get_split_datasets(X, y, **fit_params)
@@ -231,14 +233,14 @@ class ActiveSetNet(NeuralNet):
             is_bounded=self._has_bounded_outputs,
         )
         active = everything = policy.start(budget.n_samples).to(self.device)
-        watched = is_watched(self, EPOCH_HOOKS)
+        watched, n_active = is_watched(self, EPOCH_HOOKS), budget.n_samples
         while not budget.over and budget.affordable(rows.least) == rows.least:
             with only_complete(self.history):
                 self.notify("on_epoch_begin", **datasets)
                 began = perf_counter()
                 n_active = active.index.shape[0]
                 if n_active < rows.least or budget.annealing(n_active):
-                    active = everything
+                    active, n_active = everything, budget.n_samples
                 rate.before_epoch(budget)
                 good.save()
                 with word_if_interrupted(self.history):
@@ -253,6 +255,7 @@ class ActiveSetNet(NeuralNet):
             if watched:  # whoever looks between two epochs sees everything as torch has it
                 self._close_step()
             self._end_epoch(record, datasets)
+        word_if_in_mid_cycle(n_active, budget.n_samples)
 
     def _end_epoch(self, record: dict[str, Any], datasets: dict[str, Any]) -> None:
         row = self.history[-1]
@@ -281,7 +284,7 @@ class ActiveSetNet(NeuralNet):
 
     @property
     def _has_bounded_outputs(self) -> bool:
-        return has_bounded_outputs(self.module_, self.criterion_)
+        return has_bounded_outputs(self.criterion_)
 
     def _step(self, y: Tensor) -> Step:
         """Return what trains on the batches, with the module ready for it."""
@@ -321,24 +324,6 @@ class ActiveSetNet(NeuralNet):
             batch=(x, y),
             training=True,
         )
-
-    def _check_settings(self) -> None:
-        """Raise ValueError if a setting of this class is out of its range."""
-        for name, allowed, fine in (
-            ("step", "'auto', 'dense' or 'autograd'", self.step in ("auto", "dense", "autograd")),
-            (
-                "lr_schedule",
-                "'linear', 'cosine', None or callable",
-                self.lr_schedule is None
-                or self.lr_schedule in tuple(LR_SCHEDULES)
-                or callable(self.lr_schedule),
-            ),
-            ("anneal", "in [0, 1]", 0 <= self.anneal <= 1),
-            ("max_visits", "None or positive", self.max_visits is None or self.max_visits > 0),
-        ):
-            if not fine:
-                value = getattr(self, name)
-                raise ValueError(f"{name} must be {allowed}, however: {name}={value!r}.")
 
     def _go_back(self, lr: float, good: Snapshot) -> None:
         self._close_step()

@@ -7,8 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ._errors import SquaredError
-
 # Maps the outputs of a module to probabilities, by the loss that goes with them.
 PROBABILITIES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
     nn.CrossEntropyLoss: lambda output: output.softmax(1),
@@ -57,13 +55,11 @@ def _half_squares(residual: Tensor) -> Tensor:
     return squares if squares.dim() == 1 else squares.flatten(1).mean(1)
 
 
-def has_bounded_outputs(module: nn.Module, criterion: nn.Module) -> bool:
-    """Return whether the outputs are known to be probabilities.
+def has_bounded_outputs(criterion: nn.Module) -> bool:
+    """Return whether the loss says that outputs are, or stand for, probabilities.
 
     Parameters
     ----------
-    module : nn.Module
-        Its `output_activation`, if it has one, says so for losses that do not.
     criterion : nn.Module
         The training loss.
 
@@ -72,10 +68,7 @@ def has_bounded_outputs(module: nn.Module, criterion: nn.Module) -> bool:
     bounded : bool
         False if this is not known.
     """
-    if _probabilities(criterion) is not None:
-        return True
-    squared = isinstance(criterion, (SquaredError, nn.MSELoss))
-    return squared and getattr(module, "output_activation", None) in ("sigmoid", "softmax")
+    return _probabilities(criterion) is not None
 
 
 def _probabilities(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:

@@ -74,7 +74,7 @@ def test_reconstruction_error_falls_in_every_layer(digits):
 @pytest.mark.parametrize("shrink", [False, True])
 def test_pretraining_leaves_rows_out_if_it_is_told_to(digits, shrink):
     X, _, y, _ = digits
-    net = ShrinkingDBNClassifier((20,), **SMALL, alpha=None, pretrain_shrink=shrink)
+    net = ShrinkingDBNClassifier((20,), **SMALL, t=0.2, alpha=None, pretrain_shrink=shrink)
     sizes = [row["n_active"] for row in net.fit(X, y).pretrain_history_]
     assert sizes == ([1347, 1078, 863] if shrink else [1347] * 3)
 

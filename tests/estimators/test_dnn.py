@@ -139,7 +139,7 @@ def test_s_of_zero_is_ordinary_training(table):
 
 
 def test_random_subset_visits_as_many_other_rows(table):
-    policy = ShrinkRecall(alpha=None)
+    policy = ShrinkRecall(t=0.2, alpha=None)
     chosen = ShrinkingDNNClassifier(**PLAIN, policy=policy).fit(*table)
     random = ShrinkingDNNClassifier(**PLAIN, policy=RandomSubset(policy)).fit(*table)
     assert sizes(random) == sizes(chosen)
@@ -147,20 +147,20 @@ def test_random_subset_visits_as_many_other_rows(table):
 
 
 def test_max_visits_bounds_the_visits_in_place_of_epochs(table):
-    net = ShrinkingDNNClassifier(**PLAIN, max_visits=5, max_epochs=1, anneal=0.0)
+    net = ShrinkingDNNClassifier(**PLAIN, t=0.2, max_visits=5, max_epochs=1, anneal=0.0)
     assert len(sizes(net.fit(*table))) > 5
     visited = sum(sizes(net)[:-1])
     assert visited < 5 * 600 <= visited + sizes(net)[-1]
 
 
 def test_anneal_ends_on_all_rows(table):
-    net = ShrinkingDNNClassifier(**PLAIN, alpha=None, max_epochs=10, anneal=0.3).fit(*table)
-    assert sizes(net)[-3:] == [600] * 3
+    net = ShrinkingDNNClassifier(**PLAIN, t=0.2, alpha=None, max_epochs=10, anneal=0.3)
+    assert sizes(net.fit(*table))[-3:] == [600] * 3
     assert sizes(net)[-4] < 600
 
 
 def test_history_has_one_record_an_epoch(table):
-    net = ShrinkingDNNClassifier(**PLAIN, max_epochs=4, anneal=0.0).fit(*table)
+    net = ShrinkingDNNClassifier(**PLAIN, t=0.2, max_epochs=4, anneal=0.0).fit(*table)
     keys = {"epoch", "n_active", "threshold", "train_loss", "lr", "duration"}
     assert [set(row) for row in net.history_] == [keys] * 4
     assert [row["epoch"] for row in net.history_] == [1, 2, 3, 4]
@@ -200,8 +200,8 @@ def test_weights_count_in_the_errors_that_rows_are_dropped_by(table):
             if net.history[-1, "epoch"] == 2:
                 visited.extend(batch[1].tolist())
 
-    net = ShrinkingDNNClassifier(**PLAIN, s=0.5, alpha=None, anneal=0.0, max_epochs=2)
-    net.set_params(callbacks=[Spy()])
+    net = ShrinkingDNNClassifier(**PLAIN, s=0.5, t=0.2, alpha=None, anneal=0.0)
+    net.set_params(callbacks=[Spy()], max_epochs=2)
     net.fit(X, y, sample_weight=np.where(y == 2, 1000.0, 1.0))
     assert visited.count(2) == np.sum(y == 2)
 

@@ -540,7 +540,7 @@ def test_copies_predict_the_same(kind, copies, module):
 
 
 def test_sizes_of_the_active_set_are_those_of_algorithm_3():
-    net = ShrinkingClassifier(Net, alpha=None, anneal=0.0, max_epochs=11, random_state=0)
+    net = ShrinkingClassifier(Net, t=0.2, alpha=None, anneal=0.0, max_epochs=11, random_state=0)
     assert sizes(net.fit(X, Y)) == [100, 80, 64, 52, 42, 34, 28, 23, 19, 100, 80]
 
 

@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from sk_sdlr.policies import ActiveSet, EpochErrors, FullData, Policy, RandomSubset, ShrinkRecall
+from sk_sdlr.policies import (
+    ActiveSet,
+    EpochErrors,
+    FullData,
+    InfoBatch,
+    Policy,
+    RandomSubset,
+    SelectiveBackprop,
+    ShrinkRecall,
+)
 from sk_sdlr.policies._base import check_finite, order_statistic, rows_where
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=50)
@@ -32,7 +41,7 @@ def test_get_params_reaches_into_a_nested_policy():
     assert policy.get_params() == {
         "policy": policy.policy,
         "policy__s": 0.3,
-        "policy__t": 0.2,
+        "policy__t": "auto",
         "policy__alpha": 0.5,
         "policy__recall": True,
     }
@@ -108,6 +117,22 @@ def test_copies_are_equal_and_independent(policy, copied):
 def test_a_policy_must_say_how_it_updates():
     with pytest.raises(TypeError, match="update"):
         Policy()
+
+
+@pytest.mark.parametrize(
+    ("policy", "needs"),
+    [
+        (FullData(), False),
+        (InfoBatch(), False),
+        (SelectiveBackprop(), False),
+        (ShrinkRecall(t=0.2), False),
+        (ShrinkRecall(t=1), False),
+        (ShrinkRecall(), True),
+        (ShrinkRecall(s=0, alpha=None), True),
+    ],
+)
+def test_errors_of_the_outputs_are_for_who_says_so(policy, needs):
+    assert policy.needs_output_errors is needs
 
 
 def test_active_sets_cannot_be_changed():

@@ -4,7 +4,7 @@ import copy
 import pickle
 import random
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
@@ -29,15 +29,18 @@ from sk_sdlr.policies import (
 SETTINGS = {
     ShrinkRecall: [
         ShrinkRecall(alpha=None),
+        ShrinkRecall(s=0.3, recall=False),
+        ShrinkRecall(t=0.2),
+        ShrinkRecall(t=0.2, alpha=None),
         ShrinkRecall(s=0),
         ShrinkRecall(s=0.9, t=1, alpha=0),
         ShrinkRecall(s=0.05, t=0.5, alpha=0.99),
         ShrinkRecall(s=0.6, t=1, alpha=None, recall=False),
-        ShrinkRecall(s=0.3, alpha=0.6, recall=False),
+        ShrinkRecall(s=0.3, t=0.2, alpha=0.6, recall=False),
     ],
     RandomSubset: [
         RandomSubset(ShrinkRecall(s=0.5, t=2, alpha=None)),
-        RandomSubset(RandomSubset(ShrinkRecall(alpha=None, recall=False))),
+        RandomSubset(RandomSubset(ShrinkRecall(t=0.2, alpha=None, recall=False))),
         RandomSubset(FullData()),
         RandomSubset(InfoBatch(delta=1)),
         RandomSubset(SelectiveBackprop(beta=3)),
@@ -89,7 +92,10 @@ def assert_same(one, other):
     assert type(one) is type(other)
     for field in fields(one):
         a, b = getattr(one, field.name), getattr(other, field.name)
-        assert torch.equal(a, b) if isinstance(a, Tensor) else a == b, field.name
+        if is_dataclass(a):
+            assert_same(a, b)
+        else:
+            assert torch.equal(a, b) if isinstance(a, Tensor) else a == b, field.name
 
 
 @every_policy

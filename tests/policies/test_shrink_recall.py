@@ -92,9 +92,10 @@ def test_t_as_count_and_as_share_agree(alpha, run):
 
 @pytest.mark.parametrize("alpha", [None, 0.5])
 @pytest.mark.parametrize("recall", [True, False])
-def test_without_elimination_it_is_full_data(alpha, recall, run):
+@pytest.mark.parametrize("t", [0.2, "auto"])
+def test_without_elimination_it_is_full_data(t, alpha, recall, run):
     error = distinct_errors(50)
-    policy = ShrinkRecall(s=0, alpha=alpha, recall=recall)
+    policy = ShrinkRecall(s=0, t=t, alpha=alpha, recall=recall)
     for one, other in zip(run(policy, error, 4), run(FullData(), error, 4), strict=True):
         assert torch.equal(one.index, other.index)
 
@@ -160,7 +161,7 @@ def test_threshold_is_the_highest_error_that_left(visit):
 def test_all_rows_come_back_without_threshold_or_weight(visit):
     active = ActiveSet(torch.arange(4), torch.ones(4), threshold=1.0)
     epoch = visit(active, torch.rand(40))
-    answer = ShrinkRecall(alpha=None).update(active, epoch, generator=Generator())
+    answer = ShrinkRecall(t=0.2, alpha=None).update(active, epoch, generator=Generator())
     assert torch.equal(answer.index, torch.arange(40))
     assert answer.weight is None
     assert answer.threshold is None
@@ -169,7 +170,7 @@ def test_all_rows_come_back_without_threshold_or_weight(visit):
 @pytest.mark.parametrize("alpha", [None, 0.5])
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
 def test_errors_that_are_not_finite_are_refused(bad, alpha, visit):
-    policy = ShrinkRecall(alpha=alpha)
+    policy = ShrinkRecall(t=0.2, alpha=alpha)
     active = policy.start(10)
     error = torch.arange(10.0)
     error[7] = bad
@@ -287,7 +288,7 @@ def test_rows_that_an_epoch_cut_short_did_not_visit_stay(alpha, visit):
 
 
 def test_rows_that_an_epoch_cut_short_did_not_visit_are_ranked_by_their_last_error(visit):
-    policy = ShrinkRecall(alpha=None)
+    policy = ShrinkRecall(t=0.2, alpha=None)
     active = policy.start(100)
     error = distinct_errors(100)
     epoch = visit(active, error, n_visited=37)
@@ -296,7 +297,7 @@ def test_rows_that_an_epoch_cut_short_did_not_visit_are_ranked_by_their_last_err
 
 
 def test_rows_whose_error_is_not_known_yet_are_not_ranked(visit):
-    policy = ShrinkRecall(alpha=None)
+    policy = ShrinkRecall(t=0.2, alpha=None)
     active = policy.start(100)
     epoch = visit(active, distinct_errors(100), n_visited=37)
     seen = torch.isin(torch.arange(100), epoch.index)
@@ -314,7 +315,7 @@ def test_rows_whose_error_is_not_known_yet_are_not_ranked(visit):
         *(("s", value, ValueError) for value in (1, -0.1, 1.5, float("nan"))),
         *(("s", value, TypeError) for value in (True, "0.2", None)),
         *(("t", value, ValueError) for value in (0, -3, 0.0, 1.5, float("nan"), float("inf"))),
-        *(("t", value, TypeError) for value in (True, None, [0.2])),
+        *(("t", value, TypeError) for value in (True, None, [0.2], "Auto")),
         *(("alpha", value, ValueError) for value in (1.0, -0.5, float("nan"))),
         *(("alpha", value, TypeError) for value in (False, "0.5")),
         *(("recall", value, TypeError) for value in (1, None, "yes")),
@@ -323,7 +324,7 @@ def test_rows_whose_error_is_not_known_yet_are_not_ranked(visit):
 def test_errors_name_the_parameter_the_value_and_what_is_allowed(name, value, error):
     allowed = {
         "s": "a number in [0, 1)",
-        "t": "a count of rows (int, at least 1) or a share of them (float, in (0, 1])",
+        "t": "'auto', a count of rows (int, at least 1) or a share of them (float, in (0, 1])",
         "alpha": "None or a number in [0, 1)",
         "recall": "True or False",
     }[name]

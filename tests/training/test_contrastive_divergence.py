@@ -242,6 +242,20 @@ def test_error_is_that_of_the_reconstruction_before_the_update(visible, persiste
     torch.testing.assert_close(train(step_of(rbm, 9.0, persistent=persistent), x), expected)
 
 
+@persistence
+@kinds
+def test_errors_of_the_outputs_are_the_errors_and_leave_the_training_as_it_is(visible, persistent):
+    rbm = tiny(visible)
+    twin = copy.deepcopy(rbm)
+    x, weight = some_rows(rbm, 7), torch.rand(7, dtype=torch.float64)
+    error = train(step_of(rbm, persistent=persistent), x, weight, batch_size=3)
+    step, other, squared = step_of(twin, persistent=persistent), *x.new_full((2, 7), torch.nan)
+    step(x, None, weight, other, 3, squared)
+    assert torch.equal(other, error)
+    assert torch.equal(squared, error)
+    assert all(map(torch.equal, rbm.parameters(), twin.parameters()))
+
+
 def test_error_of_persistent_chains_is_that_of_the_hidden_probabilities():
     rbm = tiny()
     x = some_rows(rbm, 5)

@@ -10,7 +10,7 @@ from torch.nn.utils import parametrizations
 from torch.optim import SGD, Adam, AdamW, RMSprop
 
 from sk_sdlr.modules import ACTIVATIONS, MLP
-from sk_sdlr.training import AutogradStep, DenseStep, SquaredError
+from sk_sdlr.training import AutogradStep, DenseStep, SquaredError, _batches
 from sk_sdlr.training._dense_step import dense_step_applies
 from sk_sdlr.training._isolation import seeded
 
@@ -130,6 +130,67 @@ def test_weights_loaded_between_steps_are_trained_on():
     step(X, y, None, error)
     net.load_state_dict(other.state_dict())
     torch.testing.assert_close(step(X, y, None, error), other(X).detach())
+
+
+def some_net(loss, n_outputs, n_samples, dtype=torch.float32):
+    """Return a net, its criterion, features and targets."""
+    criterion, output_activation = LOSSES[loss]
+    net = MLP(3, n_outputs, hidden_layer_sizes=(4,), output_activation=output_activation).to(dtype)
+    classes = torch.arange(n_samples) % n_outputs
+    y = classes if loss == "cross-entropy" else torch.rand(n_samples, n_outputs, dtype=dtype)
+    return net, criterion(), torch.randn(n_samples, 3, dtype=dtype), y
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("batch_size", [None, 1, 5])
+@pytest.mark.parametrize("n_outputs", [1, 2, 3])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_errors_of_the_outputs_are_those_of_autograd(
+    loss, n_outputs, batch_size, together, dtype, monkeypatch
+):
+    if not together:
+        monkeypatch.setattr(_batches, "CHUNK_BYTES", 1)  # a piece has room for one batch
+    net, criterion, X, y = some_net(loss, n_outputs, 23, dtype)
+    twin, weight = deepcopy(net), torch.rand(23, dtype=dtype)
+    steps = [
+        DenseStep(net, criterion, SGD(net.parameters(), lr=0.5)),
+        AutogradStep(twin, criterion, SGD(twin.parameters(), lr=0.5)),
+    ]
+    squared = torch.full((2, 23), torch.nan, dtype=dtype)
+    for _ in range(3):
+        for step, output_error in zip(steps, squared, strict=True):
+            step(X, y, weight, X.new_empty(23), batch_size, output_error)
+        tolerance = 10 * TOLERANCES[dtype]
+        torch.testing.assert_close(*squared, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("n_outputs", [2, 3])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_errors_of_the_outputs_leave_the_training_as_it_is_bit_for_bit(loss, n_outputs, optimizer):
+    net, criterion, X, y = some_net(loss, n_outputs, 23)
+    nets, errors, outputs = [net, deepcopy(net)], torch.empty(2, 23), []
+    for module, error, asked in zip(nets, errors, (False, True), strict=True):
+        step = DenseStep(module, criterion, OPTIMIZERS[optimizer](module.parameters()))
+        for n in (23, 9, 20):
+            squared = torch.empty(n) if asked else None
+            outputs.append(step(X[:n], y[:n], None, error[:n], 5, squared).clone())
+    assert all(map(torch.equal, outputs[:3], outputs[3:]))
+    assert torch.equal(*errors)
+    assert all(map(torch.equal, *(module.parameters() for module in nets)))
+
+
+@pytest.mark.parametrize(("target", "expected"), [(0, 0.0), (1, 1.0)])
+@pytest.mark.parametrize("n_outputs", [2, 3])
+def test_errors_of_the_outputs_are_0_and_1_where_probabilities_are(n_outputs, target, expected):
+    net, criterion, X, _ = some_net("cross-entropy", n_outputs, 4)
+    with torch.no_grad():
+        net.linears[-1].bias[0] = 1e4
+    squared = torch.empty(4)
+    step = DenseStep(net, criterion, SGD(net.parameters(), lr=0.1))
+    step(X, torch.full((4,), target), None, torch.empty(4), None, squared)
+    assert squared.tolist() == [expected] * 4
 
 
 class MyMLP(MLP):

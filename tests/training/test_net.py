@@ -4,7 +4,7 @@ import random
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -27,7 +27,13 @@ from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 from sk_sdlr.modules import MLP
 from sk_sdlr.policies import ActiveSet, FullData, Policy, ShrinkRecall
-from sk_sdlr.training import ActiveSetNet, SquaredError, _batches, _rows
+from sk_sdlr.training import (
+    ActiveSetNet,
+    ActiveSetNetClassifier,
+    SquaredError,
+    _batches,
+    _rows,
+)
 
 N_SAMPLES, N_FEATURES, N_CLASSES = 50, 3, 2
 SIZES = [50, 40, 32, 26, 21, 17, 14, 12, 10, 8, 50, 40]  # s = t = 0.2, Algorithm 3
@@ -108,6 +114,10 @@ class Spy(Policy):
     policy: Policy = field(default_factory=FullData)
     told: list = field(default_factory=list)
 
+    @property
+    def needs_output_errors(self):
+        return self.policy.needs_output_errors
+
     def start(self, n_samples):
         return self.policy.start(n_samples)
 
@@ -134,13 +144,13 @@ class Weighted(Policy):
 
 
 def test_sizes_of_the_active_set_are_those_of_algorithm_3():
-    net, rows = fit_rows(policy=ShrinkRecall(alpha=None), max_epochs=len(SIZES))
+    net, rows = fit_rows(policy=ShrinkRecall(t=0.2, alpha=None), max_epochs=len(SIZES))
     assert column(net, "n_active") == SIZES
     assert len(rows) == sum(SIZES)
 
 
 def test_each_active_row_is_visited_once_an_epoch_and_in_no_further_forward_pass():
-    spy = Spy(ShrinkRecall(alpha=None))
+    spy = Spy(ShrinkRecall(t=0.2, alpha=None))
     net, rows = fit_rows(policy=spy, max_epochs=len(SIZES))
     assert len(net.module_.batches) == sum(math.ceil(size / 8) for size in SIZES)
     assert len(spy.told) == len(SIZES) - 1  # after the last epoch there is nothing to choose
@@ -156,7 +166,7 @@ def test_the_order_is_another_one_in_each_epoch():
 
 
 def test_the_last_share_of_the_run_is_on_all_rows():
-    net, rows = fit_rows(policy=ShrinkRecall(alpha=None), max_epochs=10, anneal=0.3)
+    net, rows = fit_rows(policy=ShrinkRecall(t=0.2, alpha=None), max_epochs=10, anneal=0.3)
     assert column(net, "n_active") == [*SIZES[:7], 50, 50, 50]
     annealed = epochs_of(rows, column(net, "n_active"))[-3:]
     assert [sorted(visited) for visited in annealed] == [list(range(N_SAMPLES))] * 3
@@ -164,14 +174,14 @@ def test_the_last_share_of_the_run_is_on_all_rows():
 
 
 def test_the_last_share_of_the_visits_is_on_all_rows():
-    net, rows = fit_rows(policy=ShrinkRecall(alpha=None), max_visits=5, anneal=0.4)
+    net, rows = fit_rows(policy=ShrinkRecall(t=0.2, alpha=None), max_visits=5, anneal=0.4)
     # 50 + 40 + 32 + 26 lie in the first 60 % of 250 visits; 21 more would not.
     assert column(net, "n_active")[:6] == [50, 40, 32, 26, 50, 50]
     assert len(rows) == 5 * N_SAMPLES
 
 
 @pytest.mark.parametrize("max_visits", [0.5, 1, 4.32, 13])
-@pytest.mark.parametrize("policy", [None, ShrinkRecall(alpha=None)])
+@pytest.mark.parametrize("policy", [None, ShrinkRecall(t=0.2, alpha=None)])
 def test_max_visits_bounds_the_rows_visited_to_the_row(policy, max_visits):
     net, rows = fit_rows(policy=policy, max_visits=max_visits, max_epochs=1)
     assert len(rows) == max_visits * N_SAMPLES
@@ -219,7 +229,7 @@ def test_progress_is_in_visits_where_visits_bound_the_run():
 
 
 def test_the_table_holds_the_last_error_of_every_row():
-    spy = Spy(ShrinkRecall(alpha=None))
+    spy = Spy(ShrinkRecall(t=0.2, alpha=None))
     make_net(policy=spy, max_epochs=len(SIZES)).fit(X, Y)
     expected = torch.full((N_SAMPLES,), torch.nan)
     for _, errors in spy.told:
@@ -290,7 +300,7 @@ def test_weights_of_a_policy_that_drops_rows_stay_with_their_rows():
 
 def test_features_may_be_integers():
     module = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(3 * 4, N_CLASSES))
-    spy = Spy(ShrinkRecall(alpha=None))
+    spy = Spy(ShrinkRecall(t=0.2, alpha=None))
     net = make_net(module, policy=spy).fit(torch.arange(150).view(50, 3) % 5, TENSORS[1])
     assert column(net, "n_active") == SIZES[:4]
     error = spy.told[0][1].error
@@ -306,6 +316,125 @@ def test_float64_stays_float64():
     assert {tensor.dtype for tensor in weights(net).values()} == {torch.float64}
 
 
+# Errors of the outputs
+
+
+@dataclass
+class WatchesOutputs(FullData):
+    """Keeps what it was told of the outputs; needs it or not."""
+
+    needs: bool = True
+    told: list = field(default_factory=list)
+
+    @property
+    def needs_output_errors(self):
+        return self.needs
+
+    def update(self, active, epoch, *, generator):
+        self.told.append(epoch)
+        return active
+
+
+class Asked(ActiveSetNet):
+    """Notes whether its steps were asked for errors of the outputs."""
+
+    def _make_step(self, y):
+        step = super()._make_step(y)
+        self.asked = set()
+
+        def watched(x, y, weight, error, batch_size=None, output_error=None):
+            self.asked.add(output_error is not None)
+            return step(x, y, weight, error, batch_size, output_error)
+
+        watched.close = step.close
+        return watched
+
+
+class Sees(Callback):
+    def on_batch_end(self, net, **kwargs):
+        pass
+
+
+@pytest.mark.parametrize("callbacks", [[], [Sees()]], ids=["unwatched", "watched"])
+@pytest.mark.parametrize("needs", [True, False])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_policy_is_told_the_errors_of_the_outputs_if_it_needs_them(step, needs, callbacks):
+    policy = WatchesOutputs(needs)
+    net = make_net(cls=Asked, policy=policy, step=step, callbacks=callbacks).fit(X, Y)
+    assert net.asked == {needs}
+    for epoch in policy.told:
+        if needs:
+            # Of two classes both go by the probability of the right one.
+            expected = (1 - (-epoch.error).exp()).square()
+            torch.testing.assert_close(epoch.output.error, expected)
+        else:
+            assert epoch.output is None
+
+
+@pytest.mark.parametrize("callbacks", [[], [Sees()]], ids=["unwatched", "watched"])
+@pytest.mark.parametrize("step", STEPS)
+def test_errors_of_the_outputs_leave_the_run_as_it_is_bit_for_bit(step, callbacks):
+    nets = [
+        make_net(policy=WatchesOutputs(needs), step=step, callbacks=callbacks).fit(X, Y)
+        for needs in (True, False)
+    ]
+    assert_same_bits(*nets)
+    assert column(nets[0], "train_loss") == column(nets[1], "train_loss")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64], ids=str)
+def test_weights_of_the_user_go_with_the_errors_of_the_outputs(dtype):
+    policy, weight = WatchesOutputs(), torch.arange(1, N_SAMPLES + 1, dtype=dtype)
+    make_net(policy=policy).fit(TensorDataset(*TENSORS, weight))
+    for epoch in policy.told:
+        assert torch.equal(epoch.output.weight, weight[epoch.index])
+        assert (epoch.output.error <= 1).all()
+    net = make_net(policy=ShrinkRecall()).fit(TensorDataset(*TENSORS, weight))
+    assert len(net.history) == 4
+
+
+@pytest.mark.parametrize(
+    ("cls", "criterion", "output_activation", "bounded"),
+    [
+        (ActiveSetNet, nn.CrossEntropyLoss, "identity", True),
+        (ActiveSetNet, SquaredError, "sigmoid", True),
+        (ActiveSetNet, SquaredError, "identity", False),
+        (ActiveSetNetClassifier, SquaredError, "identity", True),
+    ],
+)
+def test_a_policy_is_told_whether_outputs_are_bounded(cls, criterion, output_activation, bounded):
+    policy = WatchesOutputs()
+    target = Y if criterion is nn.CrossEntropyLoss else np.eye(2, dtype="f")[Y]
+    params = {"criterion": criterion, "module__output_activation": output_activation}
+    make_net(cls=cls, policy=policy, **params).fit(X, target)
+    assert {epoch.output.is_bounded for epoch in policy.told} == {bounded}
+
+
+@pytest.mark.parametrize("alpha", [None, 0.5])
+@pytest.mark.parametrize("step", STEPS)
+def test_rows_that_are_learnt_leave_and_come_back(step, alpha):
+    easy = np.column_stack([np.where(Y, 5, -5), X[:, 1:]]).astype("f")
+    policy = ShrinkRecall(alpha=alpha)
+    net = make_net(policy=policy, step=step, max_epochs=30, batch_size=4, lr=0.5).fit(easy, Y)
+    sizes = column(net, "n_active")
+    assert min(sizes) < N_SAMPLES / 2
+    assert N_SAMPLES in sizes[sizes.index(min(sizes)) :]
+    with_threshold = [threshold is not None for threshold in column(net, "threshold")[:-1]]
+    assert with_threshold == [after < before for before, after in pairwise(sizes)]
+
+
+def test_a_policy_without_the_property_needs_no_errors_of_the_outputs():
+    class Own:
+        def start(self, n_samples):
+            return ActiveSet(torch.arange(n_samples))
+
+        def update(self, active, epoch, *, generator):
+            assert epoch.output is None
+            return active
+
+    assert_same_bits(make_net(policy=Own()).fit(X, Y), make_net().fit(X, Y))
+
+
 # Randomness and global state
 
 
@@ -314,7 +443,7 @@ def test_the_same_random_state_gives_the_same_bits_and_another_one_others(module
     def fit(random_state, global_seed):
         torch.manual_seed(global_seed)
         np.random.seed(global_seed)
-        policy = ShrinkRecall(alpha=None)
+        policy = ShrinkRecall(t=0.2, alpha=None)
         return make_net(policy=policy, random_state=random_state, **module).fit(X, Y)
 
     net = fit(0, global_seed=1)
@@ -382,7 +511,7 @@ def test_training_uses_the_threads_asked_for(n_threads):
     ],
 )
 def test_history_has_one_record_an_epoch_and_none_a_batch(split, valid):
-    net = make_net(policy=ShrinkRecall(alpha=None), train_split=split).fit(X, Y, valid=valid)
+    net = make_net(policy=ShrinkRecall(t=0.2, alpha=None), train_split=split).fit(X, Y, valid=valid)
     keys = {"epoch", "batches", "n_active", "threshold", "train_loss", "lr", "duration"}
     if split or valid:
         keys.add("valid_loss")
@@ -672,7 +801,7 @@ def diverging(epoch):
     "params", [{"step": "dense"}, {"step": "autograd"}, {"module__batch_norm": True}]
 )
 def test_divergence_raises_and_restores_the_weights_from_before_the_epoch(params):
-    params |= {"policy": ShrinkRecall(alpha=None), "optimizer__momentum": 0.5}
+    params |= {"policy": ShrinkRecall(t=0.2, alpha=None), "optimizer__momentum": 0.5}
     net = make_net(lr_schedule=diverging(3), **params)
     with pytest.raises(FloatingPointError, match=r"in epoch 3, at a learning rate of 1e\+20.*Try"):
         net.fit(X, Y)
@@ -935,7 +1064,7 @@ def test_one_row_can_be_fitted():
 @pytest.mark.parametrize("optimizer", [SGD, Adam, AdamW])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_dense_and_autograd_nets_are_the_same(optimizer, activation):
-    params = {"policy": ShrinkRecall(alpha=None), "optimizer": optimizer, "lr": 0.01}
+    params = {"policy": ShrinkRecall(t=0.2, alpha=None), "optimizer": optimizer, "lr": 0.01}
     params |= {"module__activation": activation, "max_epochs": 6}
     nets = [make_net(step=step, **params).fit(X, Y) for step in STEPS]
     torch.testing.assert_close(weights(nets[0]), weights(nets[1]), rtol=1e-4, atol=1e-5)
@@ -1001,6 +1130,15 @@ def test_host_syncs_are_a_matter_of_epochs_and_not_of_batches(step, momentum, mo
         counts.append(syncs.count)
     assert counts[0] == counts[1]
     assert 0 < counts[0] <= 4 * net.max_epochs
+
+
+@pytest.mark.parametrize("alpha", [None, 0.5])
+@pytest.mark.parametrize("step", STEPS)
+def test_host_syncs_of_shrinking_are_few_an_epoch(step, alpha, monkeypatch):
+    net = make_net(step=step, batch_size=1, policy=ShrinkRecall(alpha=alpha))
+    with HostSyncs(monkeypatch) as syncs:
+        net.fit(X, Y)
+    assert 0 < syncs.count <= 12 * net.max_epochs < sum(column(net, "n_active"))
 
 
 @pytest.mark.gpu

@@ -110,6 +110,40 @@ def test_a_policy_sees_the_reconstruction_errors():
         assert error.mean().item() == pytest.approx(mean, rel=1e-5)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("alpha", [None, 0.5])
+def test_rows_that_are_easy_to_reconstruct_leave_and_come_back(alpha, weighted):
+    X = torch.cat([torch.zeros(200, 64), DIGITS[:100]])
+    params = {"sample_weight": torch.linspace(1, 2, 300)} if weighted else {}
+    _, history = run(X, epochs=30, batch_size=10, policy=ShrinkRecall(alpha=alpha), **params)
+    sizes = column(history, "n_active")
+    assert sizes[0] == 300
+    assert min(sizes) < 200
+    assert 300 in sizes[sizes.index(min(sizes)) :]
+
+
+@pytest.mark.parametrize("alpha", [None, 0.5])
+def test_gaussian_units_learn_under_a_policy_that_needs_the_errors_of_the_outputs(alpha):
+    policy = ShrinkRecall(s=0.5, alpha=alpha)
+    _, history = run(REAL, (16,), epochs=40, batch_size=10, momentum=0.0, policy=policy)
+    errors = column(history, "reconstruction_error")
+    full = [i for i, size in enumerate(column(history, "n_active")) if size == 200]
+    assert errors[full[-1]] < 0.9 * errors[0]
+
+
+@pytest.mark.parametrize(("X", "bounded"), [(DIGITS, True), (DIGITS * 3 - 1, False)])
+def test_a_policy_is_told_whether_units_are_bounded(X, bounded):
+    seen = []
+
+    class Watched(ShrinkRecall):
+        def update(self, active, epoch, *, generator):
+            seen.append((epoch.output.is_bounded, torch.equal(epoch.output.error, epoch.error)))
+            return super().update(active, epoch, generator=generator)
+
+    run(X, (8, 6), epochs=2, policy=Watched())
+    assert seen == [(bounded, True), (True, True)]
+
+
 def test_weights_of_a_policy_reach_the_gradient():
     other = torch.cat([DIGITS[:150], DIGITS[150:].flip(0)])
     (first,), _ = run(DIGITS, epochs=2, policy=SomeRows(), batch_size=10)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sk_sdlr.policies import ActiveSet
-from sk_sdlr.training import Budget
+from sk_sdlr.training import Budget, _batches
 from sk_sdlr.training._rows import TrainingRows
 
 N = 20
@@ -12,21 +12,27 @@ X, Y = torch.arange(N).float()[:, None], torch.arange(N)
 
 
 class Recorder:
-    """A step that notes what it is given; the error of a row is its number."""
+    """A step that notes what it is given.
+
+    The error of a row is its number, that of its outputs what this lacks to 100.
+    """
 
     def __init__(self):
-        self.rows, self.weights = [], []
+        self.rows, self.weights, self.asked = [], [], set()
 
-    def __call__(self, x, y, weight, error, batch_size):
+    def __call__(self, x, y, weight, error, batch_size, output_error):
+        self.asked.add(output_error is not None)
+        if output_error is not None:
+            output_error.copy_(100 - x[:, 0])
         assert torch.equal(x[:, 0].long(), y)
         self.rows += y.tolist()
         self.weights += [None] * len(y) if weight is None else weight.tolist()
         error.copy_(x[:, 0])
 
 
-def visit(active, *weights, max_visits=None):
+def visit(active, *weights, max_visits=None, **outputs):
     step = Recorder()
-    rows = TrainingRows((X, Y, *weights), batch_size=3, dtype=torch.float32)
+    rows = TrainingRows((X, Y, *weights), batch_size=3, dtype=torch.float32, **outputs)
     budget = Budget(N, 2, max_visits)
     errors = rows.visit(active, step, budget, torch.Generator().manual_seed(0))
     return step, errors
@@ -63,6 +69,51 @@ def test_weights_multiply_and_only_the_users_are_in_the_errors(of_user, of_polic
         theirs = policy[index.tolist().index(row)].item() if of_policy else 1.0
         assert error == pytest.approx(row * mine)
         assert weight == (pytest.approx(mine * theirs) if of_user or of_policy else None)
+
+
+# Errors of the outputs
+
+
+def test_errors_of_the_outputs_are_not_asked_for_unless_they_are_to_be_kept():
+    step, errors = visit(ActiveSet(torch.arange(N)))
+    assert step.asked == {False}
+    assert errors.output is None
+
+
+@pytest.mark.parametrize("is_bounded", [True, False])
+@pytest.mark.parametrize("of_user", [False, True])
+@pytest.mark.parametrize("of_policy", [False, True])
+@pytest.mark.parametrize("max_visits", [None, 0.35])
+def test_errors_of_the_outputs_are_in_the_order_of_the_visits_and_without_weights(
+    max_visits, of_policy, of_user, is_bounded, monkeypatch
+):
+    monkeypatch.setattr(_batches, "CHUNK_BYTES", 1)
+    active = torch.arange(0, N, 2)
+    user = torch.linspace(1, 2, N)
+    step, errors = visit(
+        ActiveSet(active, torch.linspace(3, 5, len(active)) if of_policy else None),
+        *([user] if of_user else []),
+        max_visits=max_visits,
+        keep_outputs=True,
+        is_bounded=is_bounded,
+    )
+    assert step.asked == {True}
+    assert len(step.rows) == (7 if max_visits else 10)
+    assert errors.output.error.tolist() == [100 - row for row in step.rows]
+    assert errors.output.is_bounded is is_bounded
+    if of_user:
+        assert torch.equal(errors.output.weight, user[errors.index])
+    else:
+        assert errors.output.weight is None
+
+
+def test_errors_of_the_outputs_of_an_epoch_are_not_overwritten_by_the_next():
+    rows = TrainingRows((X, Y), 3, torch.float32, keep_outputs=True)
+    budget, generator = Budget(N, 2), torch.Generator().manual_seed(0)
+    first = rows.visit(ActiveSet(torch.arange(N)), Recorder(), budget, generator)
+    before = first.output.error.clone()
+    rows.visit(ActiveSet(torch.arange(5)), Recorder(), budget, generator)
+    assert torch.equal(first.output.error, before)
 
 
 # Batches of at least so many rows

@@ -170,3 +170,39 @@ def test_autocast_takes_features_that_are_integers():
     torch.testing.assert_close(
         error, nn.functional.cross_entropy(output, CLASSES, reduction="none"), rtol=0, atol=0
     )
+
+
+# Errors of the outputs
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([0.0, 1.0, 2.0, 0.5, 3.0])])
+@pytest.mark.parametrize("batch_size", [None, 2, 3])
+@pytest.mark.parametrize(
+    ("criterion", "y"), [(nn.CrossEntropyLoss(), CLASSES), (SquaredError(), REAL)]
+)
+def test_errors_of_the_outputs_are_those_before_each_update_and_without_the_weights(
+    net, criterion, y, batch_size, weight
+):
+    seen = []
+    net.register_forward_hook(lambda module, x, output: seen.append(output.detach().clone()))
+    step = AutogradStep(net, criterion, SGD(net.parameters(), lr=1.0))
+    output_error = torch.full((N_SAMPLES,), torch.nan)
+    step(X, y, weight, torch.empty(N_SAMPLES), batch_size, output_error)
+    outputs = torch.cat(seen)
+    assert not torch.allclose(net(X), outputs)
+    if y is CLASSES:
+        outputs, y = outputs.softmax(1), nn.functional.one_hot(CLASSES)
+    torch.testing.assert_close(output_error, (outputs - y).square().sum(1) / 2)
+
+
+@pytest.mark.parametrize("autocast", [None, torch.bfloat16])
+def test_errors_of_the_outputs_leave_the_training_as_it_is_bit_for_bit(autocast):
+    nets, errors, outputs = [deepcopy(NET), deepcopy(NET)], torch.empty(2, N_SAMPLES), []
+    for net, error, output_error in zip(nets, errors, (None, torch.empty(N_SAMPLES)), strict=True):
+        step = AutogradStep(
+            net, nn.CrossEntropyLoss(), SGD(net.parameters(), lr=LR), autocast=autocast
+        )
+        outputs.append(step(X, CLASSES, None, error, 2, output_error))
+    assert torch.equal(*outputs)
+    assert torch.equal(*errors)
+    assert all(map(torch.equal, *(net.parameters() for net in nets)))

@@ -1,0 +1,113 @@
+"""t="auto" as somebody uses it: noise is trained on as ever, what is learnt is left out."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.datasets import make_blobs, make_friedman1
+from torch import nn
+
+from sk_sdlr import (
+    RandomSubset,
+    ShrinkingClassifier,
+    ShrinkingDNNClassifier,
+    ShrinkingDNNRegressor,
+    ShrinkingRegressor,
+    ShrinkRecall,
+)
+
+SMALL = {"hidden_layer_sizes": (16,), "random_state": 0}
+CLASSES = make_blobs(600, 4, centers=3, random_state=0)
+CURVE = make_friedman1(600, random_state=0)
+
+
+def sizes(estimator):
+    return [row["n_active"] for row in estimator.history_]
+
+
+def noise(n_samples):
+    """Labels 60:40, whatever the features."""
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n_samples, 5)), (rng.random(n_samples) < 0.4).astype(int)
+
+
+@pytest.mark.parametrize("alpha", [None, 0.5])
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+def test_on_noise_it_is_ordinary_training_bit_for_bit(loss, alpha):
+    X, y = noise(2000)
+    net = ShrinkingDNNClassifier(**SMALL, loss=loss, alpha=alpha, max_epochs=10).fit(X, y)
+    assert sizes(net) == [2000] * 10
+    ordinary = ShrinkingDNNClassifier(**SMALL, loss=loss, s=0, max_epochs=10).fit(X, y)
+    assert_array_equal(net.predict_proba(X), ordinary.predict_proba(X))
+
+
+@pytest.mark.parametrize("alpha", [None, 0.5])
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+def test_on_clean_data_it_visits_far_fewer_rows_and_learns_them_all(loss, alpha):
+    X, y = make_blobs(2000, 5, centers=3, cluster_std=0.5, random_state=0)
+    net = ShrinkingDNNClassifier(**SMALL, loss=loss, alpha=alpha, max_epochs=20, lr=0.01)
+    assert sum(sizes(net.fit(X, y))) < 0.7 * 20 * 2000
+    assert sizes(net)[-2:] == [2000] * 2
+    assert net.score(X, y) > 0.99
+
+
+def test_it_is_the_default():
+    assert ShrinkingDNNClassifier().t == ShrinkingDNNRegressor().t == ShrinkRecall().t == "auto"
+
+
+def test_a_control_draws_as_many_rows():
+    params = SMALL | {"max_epochs": 12, "lr": 0.01}
+    policy = RandomSubset(ShrinkRecall())
+    net = ShrinkingDNNClassifier(**params, policy=policy).fit(*CLASSES)
+    assert sizes(net)[0] == 600
+    assert min(sizes(net)) < 600
+
+
+@pytest.mark.parametrize("s", [0.1, 0.2])
+def test_a_regressor_leaves_out_rows_and_learns(s):
+    net = ShrinkingDNNRegressor(**SMALL, s=s, dropout=0.0, lr=0.02, max_epochs=60).fit(*CURVE)
+    assert net.score(*CURVE) > 0.85
+    assert min(sizes(net)) < 600
+    assert set(sizes(net)[:1] + sizes(net)[-6:]) == {600}
+
+
+@pytest.mark.parametrize("t", ["x", "AUTO", "", 0, 1.5, None])
+def test_another_t_is_refused_before_any_work(t):
+    net = ShrinkingDNNClassifier(t=t)
+    with pytest.raises(ValueError, match=r"The 't' parameter of ShrinkingDNNClassifier.*'auto'"):
+        net.fit(*CLASSES)
+    assert not hasattr(net, "net_")
+    assert not hasattr(net, "n_features_in_")
+
+
+@dataclass
+class Spy(ShrinkRecall):
+    bounded: list = field(default_factory=list)
+
+    def update(self, active, epoch, *, generator):
+        self.bounded.append(epoch.output.is_bounded)
+        return super().update(active, epoch, generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "bounded"),
+    [
+        (ShrinkingDNNClassifier(**SMALL), True),
+        (ShrinkingDNNClassifier(**SMALL, loss="squared_error"), True),
+        (ShrinkingDNNRegressor(**SMALL), False),
+        (ShrinkingDNNRegressor(**SMALL, output_activation="sigmoid"), True),
+        (ShrinkingClassifier(nn.Linear), True),
+        (ShrinkingClassifier(nn.Linear, loss="squared_error"), True),
+        (ShrinkingRegressor(nn.Linear), False),
+    ],
+    ids=str,
+)
+def test_outputs_that_are_probabilities_are_bounded(estimator, bounded):
+    X, y = CLASSES[0], CLASSES[1] % 2
+    policy = Spy()
+    if isinstance(estimator, ShrinkingClassifier | ShrinkingRegressor):
+        n_outputs = 2 if isinstance(estimator, ShrinkingClassifier) else 1
+        estimator.set_params(module=nn.Linear(4, n_outputs))
+    estimator.set_params(policy=policy, max_epochs=3, anneal=0.0, random_state=0).fit(X, y)
+    assert policy.bounded == [bounded] * 2

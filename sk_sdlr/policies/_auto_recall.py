@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ._base import ActiveSet, EpochErrors, OutputErrors, check_finite, order_statistic
+from ._base import ActiveSet, EpochErrors, OutputErrors, order_statistic
 
 BAR = 1 / 8  # of the mean
 BAR_OF_MEDIAN = 1 / 10
@@ -60,13 +60,11 @@ def begin(active: ActiveSet, epoch: EpochErrors) -> BarredSet:
     """Return the active set with its memory; a new bar if the epoch was on all rows."""
     if isinstance(active, BarredSet) and active.index.shape[0] < epoch.n_samples:
         return active
-    output = output_errors_of(epoch)
-    check_finite(output.error)
-    return BarredSet(active.index, bar=bar_of(output))
+    return BarredSet(active.index, bar=bar_of(output_errors_of(epoch)))
 
 
 def output_errors_of(epoch: EpochErrors) -> OutputErrors:
-    """Return the squared errors of the outputs; raise ValueError if the epoch has none."""
+    """Return the squared errors of the outputs; raise ValueError if some are not there."""
     if epoch.output is None:
         raise ValueError("t='auto' needs the squared errors of the outputs, however: output=None.")
     return epoch.output
@@ -83,7 +81,8 @@ def mean(values: Tensor, weight: Tensor | None) -> float:
     """Return the weighted mean."""
     if weight is None:
         return float(values.mean(dtype=torch.float64))
-    return float(torch.dot(values, weight) / weight.sum())
+    weight = weight.to(torch.float64)
+    return float(torch.dot(values.to(weight), weight) / weight.sum())
 
 
 def median(values: Tensor, weight: Tensor | None) -> float:
@@ -95,9 +94,9 @@ def median(values: Tensor, weight: Tensor | None) -> float:
     return float(ascending[torch.searchsorted(below, below[-1] / 2)])
 
 
-def enough_are_easy(active: BarredSet, epoch: EpochErrors, n_dropped: int) -> bool:
+def enough_are_easy(active: BarredSet, error: Tensor, n_dropped: int) -> bool:
     """Return whether so many active rows are easy that `n_dropped` of them may leave."""
-    n_easy = int((output_errors_of(epoch).error < active.bar).sum())
+    n_easy = int((error < active.bar).sum())
     return n_easy >= max(n_dropped, EASY_SHARE * active.index.shape[0])
 
 

@@ -61,15 +61,16 @@ class ShrinkRecall(Policy):
     With a number for `t` this is the method of [1]_. The rule of ``t="auto"`` is this package's
     own: after an epoch on all rows the *bar* is set at an eighth of the mean squared error of the
     outputs (:class:`OutputErrors`); a row under it is easy. A shrink step is made if the
-    ``int(s * n_active)`` rows that it would drop are all easy, and a batch and 2 % of all rows
-    would be left. If too few are easy and rows are left out already, the set is held: trained on
-    again, for at most 12 epochs a cycle. Otherwise all rows come back. Where outputs are not
-    probabilities the mean is estimated from the median, as of the squares of normal numbers, so
-    that a few huge errors do not move the bar.
+    ``int(s * n_active)`` rows that it would drop are all easy, and a fifth of the active rows are,
+    and a batch and 2 % of all rows would be left. If too few are easy and rows are left out
+    already, the set is held: trained on again, for at most 12 epochs a cycle. Otherwise all rows
+    come back. Where outputs are not probabilities, as in regression, the bar is a tenth of the
+    median error, which a few huge errors do not move, and under which fewer than a fifth of the
+    rows lie if the residuals are noise of one kind.
 
     Errors of the outputs are half the squared difference of probabilities and targets, whatever
     the training loss; for a loss that is not known, the loss itself. Rows are ranked by them
-    without the weights of the samples; the mean is the weighted one. With a number for `t` rows are
+    without the weights of the samples; mean and median are weighted. With a number for `t` rows are
     ranked by the errors that are trained on, weights included.
 
     Cost: O(n) an epoch, on the errors that the training pass produced anyway. Elimination takes
@@ -161,24 +162,27 @@ class ShrinkRecall(Policy):
         return keep_rows(active, epoch, keep, sum(thresholds) / len(thresholds))
 
     def _update_by_bar(self, active: ActiveSet, epoch: EpochErrors) -> ActiveSet:
-        now = begin(active, epoch)
-        n_active, n_samples = active.index.shape[0], epoch.n_samples
-        n_dropped = int(self.s * n_active)
-        if n_dropped and enough_are_easy(now, epoch, n_dropped):
-            if n_active - n_dropped >= least_rows_left(epoch):
-                kept = self._drop_easy(now, epoch, n_dropped)
-                if kept.index.shape[0] < n_active:
-                    return replace(now, index=kept.index, threshold=kept.threshold)
-        elif n_active < n_samples and now.n_held < HOLD:
-            return replace(now, threshold=None, n_held=now.n_held + 1)
-        return self.start(n_samples) if self.recall else replace(now, threshold=None)
-
-    def _drop_easy(self, active: BarredSet, epoch: EpochErrors, n_dropped: int) -> ActiveSet:
         error = output_errors_of(epoch).error
+        check_finite(error)
+        now, n_active = begin(active, epoch), active.index.shape[0]
+        n_dropped = int(self.s * n_active)
+        if n_dropped and enough_are_easy(now, error, n_dropped):
+            kept = self._drop_easy(now, epoch, error, n_dropped)
+            if least_rows_left(epoch) <= kept.index.shape[0] < n_active:
+                return replace(now, index=kept.index, threshold=kept.threshold)
+        elif n_active < epoch.n_samples and now.n_held < HOLD:
+            return replace(now, threshold=None, n_held=now.n_held + 1)
+        if self.recall and n_active < epoch.n_samples:
+            return self.start(epoch.n_samples)
+        return replace(now, threshold=None)
+
+    def _drop_easy(
+        self, active: BarredSet, epoch: EpochErrors, error: Tensor, n_dropped: int
+    ) -> ActiveSet:
         if self.alpha is not None:
             return self._drop_by_batch(active, epoch, error, active.bar)
         # Rows that were not visited, as the epoch was cut short, stay.
-        table = torch.full_like(epoch.last_error, inf).index_copy_(0, epoch.index, error)
+        table = error.new_full((epoch.n_samples,), inf).index_copy_(0, epoch.index, error)
         return drop_lowest(active, table[active.index], n_dropped)
 
 

@@ -124,7 +124,7 @@ class DenseStep:
             weights = None if weight is None else weight[rows]
             output = self._run(piece, x[rows], y[rows], weights, error[rows])
             if output_error is not None:
-                output_error[rows] = piece.output_errors(error[rows], self.classes)
+                piece.write_output_errors(error[rows], self.classes, output_error[rows])
         return output
 
     def close(self) -> None:
@@ -258,18 +258,19 @@ class _Piece:
             return outputs.gather(1, self.y).neg_().view(-1)
         return _half_squares(outputs - self.targets[:n_batches])
 
-    def output_errors(self, error: Tensor, classes: bool) -> Tensor:
-        """Return the squared errors of the outputs, after the errors were asked for.
+    def write_output_errors(self, error: Tensor, classes: bool, out: Tensor) -> None:
+        """Write the squared errors of the outputs, after the errors were asked for.
 
         Of classes the logarithms of the outputs are lost by it.
         """
         if not classes:
-            return error
-        n = error.shape[0]
-        if self.outputs.shape[1] == 2:  # where 1 - p_y says it all
-            return torch.expm1(-error).square_()
-        n_batches = ceil(n / self.batch_size)
-        return _half_squares(self.outputs[:n_batches].exp_().sub_(self.targets[:n_batches]))[:n]
+            out.copy_(error)
+        elif self.outputs.shape[1] == 2:  # where 1 - p_y says it all
+            torch.neg(error, out=out).expm1_().square_()
+        else:
+            n_batches = ceil(error.shape[0] / self.batch_size)
+            residual = self.outputs[:n_batches].exp_().sub_(self.targets[:n_batches])
+            out.copy_(_half_squares(residual)[: error.shape[0]])
 
 
 def _half_squares(residual: Tensor) -> Tensor:

@@ -349,6 +349,7 @@ def test_weights_are_laid_out_with_channels_last_on_the_cpu(y):
     assert_allclose(net.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:The run ended in mid-cycle")
 def test_sizes_of_the_active_set_are_those_of_algorithm_3(images, y):
     net = ShrinkingCNNClassifier(**QUICK, s=0.2, t=0.2, alpha=None, anneal=0.0)
     expected = [300, 240, 192, 154, 124, 100, 80, 64, 52, 300, 240]

@@ -121,6 +121,7 @@ def test_classes_may_be_strings(table):
 # Which rows it visits
 
 
+@pytest.mark.filterwarnings("ignore:The run ended in mid-cycle")
 def test_s_t_alpha_and_recall_make_the_policy(table):
     net = ShrinkingDNNClassifier(**PLAIN, s=0.5, t=200, alpha=None, anneal=0.0, max_epochs=6)
     assert sizes(net.fit(*table)) == [600, 300, 150, 600, 300, 150]
@@ -146,6 +147,7 @@ def test_random_subset_visits_as_many_other_rows(table):
     assert not same(random, chosen)
 
 
+@pytest.mark.filterwarnings("ignore:The run ended in mid-cycle")
 def test_max_visits_bounds_the_visits_in_place_of_epochs(table):
     net = ShrinkingDNNClassifier(**PLAIN, t=0.2, max_visits=5, max_epochs=1, anneal=0.0)
     assert len(sizes(net.fit(*table))) > 5
@@ -159,6 +161,7 @@ def test_anneal_ends_on_all_rows(table):
     assert sizes(net)[-4] < 600
 
 
+@pytest.mark.filterwarnings("ignore:The run ended in mid-cycle")
 def test_history_has_one_record_an_epoch(table):
     net = ShrinkingDNNClassifier(**PLAIN, t=0.2, max_epochs=4, anneal=0.0).fit(*table)
     keys = {"epoch", "n_active", "threshold", "train_loss", "lr", "duration"}
@@ -190,6 +193,7 @@ def test_weights_count_relative_to_their_mean(table):
     assert same(once, twice)
 
 
+@pytest.mark.filterwarnings("ignore:The run ended in mid-cycle")
 def test_weights_count_in_the_errors_that_rows_are_dropped_by(table):
     """With one class a thousand times heavier, the other two leave first."""
     X, y = table
@@ -449,6 +453,7 @@ def test_skorchs_scoring_callbacks_see_classes(table):
     assert net.history_[-1]["accuracy"] == pytest.approx(net.score(*table), abs=0.02)
 
 
+@pytest.mark.filterwarnings("ignore:The run ended in mid-cycle")
 def test_a_policy_need_not_inherit(table):
     class Half:
         def start(self, n_samples):

@@ -453,6 +453,7 @@ def test_a_budget_of_visits_that_leaves_a_single_row_is_no_error():
 
 
 @pytest.mark.parametrize("recall", [True, False])
+@pytest.mark.filterwarnings("ignore:The run ended in mid-cycle")
 def test_an_active_set_of_one_row_is_no_error(recall):
     X, y = np.random.default_rng(0).normal(size=(64, 6)), np.arange(64) % 3
     policy = ShrinkRecall(s=0.5, t=1, alpha=None, recall=recall)
@@ -539,6 +540,7 @@ def test_copies_predict_the_same(kind, copies, module):
     assert same(net.partial_fit(X, y), again.partial_fit(X, y))
 
 
+@pytest.mark.filterwarnings("ignore:The run ended in mid-cycle")
 def test_sizes_of_the_active_set_are_those_of_algorithm_3():
     net = ShrinkingClassifier(Net, t=0.2, alpha=None, anneal=0.0, max_epochs=11, random_state=0)
     assert sizes(net.fit(X, Y)) == [100, 80, 64, 52, 42, 34, 28, 23, 19, 100, 80]

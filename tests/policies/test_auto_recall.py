@@ -181,10 +181,10 @@ def test_without_recall_rows_never_come_back(visit, alpha, table, seed):
 @pytest.mark.parametrize("n_held", [0, HOLD])
 def test_without_recall_the_bar_is_kept_where_it_was(n_held, alpha, visit):
     policy = ShrinkRecall(alpha=alpha, recall=False)
-    active = BarredSet(torch.arange(50), bar=0.01, n_held=n_held)
+    active = BarredSet(torch.arange(50), threshold=0.005, bar=0.01, n_held=n_held)
     answer = update(policy, active, visit(active, torch.ones(100)))
     assert torch.equal(answer.index, active.index)
-    assert answer.bar == 0.01
+    assert (answer.bar, answer.threshold) == (0.01, None)
 
 
 @by_alpha
@@ -222,6 +222,17 @@ def test_a_small_step_too_needs_that_many_easy_rows(n_easy, s, visit):
 def test_less_than_a_row_is_none(run):
     active = run(ShrinkRecall(s=0.009, alpha=None), clean(100, 5), 3, batch_size=1)
     assert sizes_of(active) == [100] * 3
+
+
+@by_alpha
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_over_the_bar_stay_whatever_the_thresholds_of_their_batches(seed, alpha, visit):
+    error = torch.cat([torch.linspace(0, 1e-3, 30), torch.linspace(0.5, 1, 70)])
+    active = ActiveSet(torch.arange(100))
+    epoch = visit(active, error, batch_size=10, seed=seed)
+    answer = update(ShrinkRecall(alpha=alpha), active, epoch)
+    assert set(range(30, 100)) <= set(answer.index.tolist()) < set(range(100))
+    assert 0 < answer.threshold <= answer.bar * (1 + 1e-9)
 
 
 # Holding
@@ -320,12 +331,11 @@ def test_errors_that_are_not_finite_are_refused(bad, n_active, alpha, visit):
 
 
 @pytest.mark.parametrize("n_active", [100, 60])
-@pytest.mark.parametrize("s", [0, 0.2])
-def test_without_errors_of_the_outputs_it_says_what_is_missing(s, n_active, visit):
+def test_without_errors_of_the_outputs_it_says_what_is_missing(n_active, visit):
     active = BarredSet(torch.arange(n_active), bar=1e-2)
     epoch = replace(visit(active, clean(100, 5)), output=None)
     with pytest.raises(ValueError, match=r"t='auto' needs the squared errors of the outputs.*None"):
-        update(ShrinkRecall(s=s), active, epoch)
+        update(ShrinkRecall(), active, epoch)
 
 
 # The bar

@@ -1,6 +1,7 @@
 import math
 import pickle
 import random
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import (
     Callback,
     Checkpoint,
@@ -34,6 +36,9 @@ from sk_sdlr.training import (
     _batches,
     _rows,
 )
+
+# Sizes are easiest to tell without a last stretch on all rows.
+pytestmark = pytest.mark.filterwarnings("ignore:The run ended in mid-cycle")
 
 N_SAMPLES, N_FEATURES, N_CLASSES = 50, 3, 2
 SIZES = [50, 40, 32, 26, 21, 17, 14, 12, 10, 8, 50, 40]  # s = t = 0.2, Algorithm 3
@@ -178,6 +183,25 @@ def test_the_last_share_of_the_visits_is_on_all_rows():
     # 50 + 40 + 32 + 26 lie in the first 60 % of 250 visits; 21 more would not.
     assert column(net, "n_active")[:6] == [50, 40, 32, 26, 50, 50]
     assert len(rows) == 5 * N_SAMPLES
+
+
+@pytest.mark.parametrize(
+    ("params", "warns"),
+    [
+        ({"max_epochs": 4}, True),
+        ({"max_epochs": 11}, False),
+        ({"max_epochs": 4, "anneal": 0.25}, False),
+        ({"max_visits": 2.5, "anneal": 0.2}, False),
+        ({"max_visits": 0.5}, False),
+        ({"max_epochs": 4, "policy": None}, False),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_run_that_ends_on_a_part_of_the_rows_says_so(params, warns):
+    net = make_net(**{"policy": ShrinkRecall(t=0.2, alpha=None)} | params)
+    message = r"The run ended in mid-cycle, on \d\d of 50 rows.*Set anneal > 0"
+    with pytest.warns(ConvergenceWarning, match=message) if warns else nullcontext():
+        net.fit(X, Y)
 
 
 @pytest.mark.parametrize("max_visits", [0.5, 1, 4.32, 13])
@@ -397,7 +421,8 @@ def test_weights_of_the_user_go_with_the_errors_of_the_outputs(dtype):
     ("cls", "criterion", "output_activation", "bounded"),
     [
         (ActiveSetNet, nn.CrossEntropyLoss, "identity", True),
-        (ActiveSetNet, SquaredError, "sigmoid", True),
+        (ActiveSetNet, SquaredError, "sigmoid", False),
+        (ActiveSetNetClassifier, SquaredError, "sigmoid", True),
         (ActiveSetNet, SquaredError, "identity", False),
         (ActiveSetNetClassifier, SquaredError, "identity", True),
     ],

@@ -1,19 +1,22 @@
-"""A recall threshold that finds itself: shrink while there are easy rows, hold while there are few.
+"""A recall threshold that finds itself: shrink while rows are easy, recall when they no longer are.
 
 After an epoch on all rows the *bar* is set, at an eighth of the mean squared error of the outputs.
-A row under it is easy. After any epoch::
+A row under it is easy. While rows are left out, each epoch also visits a small *sample* of them,
+which says whether they are easy still. After any epoch::
 
-    if s of the active rows, and a fifth of them at least, are easy:
-                                 drop s of them, those of lowest error;
-                                 if too few would be left: recall
-    elif a subset is active:     hold: train on it again, `HOLD` epochs in a cycle at most
-    otherwise:                   recall
+    if 30 % of the sample are not easy:   recall, and halve the next bar
+    elif s of the active rows, and a fifth of them at least, are easy:
+                                          drop s of them, those of lowest error;
+                                          if too few would be left: recall
+    elif rows are left out:               hold: train on again, `HOLD` epochs in a cycle at most
+    otherwise:                            recall
 
 A row of a class is easy once the probability of its class is high, p > 1 - sqrt(bar). To leave such
 rows out is to train with a loss that is flat from there on, like the margin of a support vector
 machine, and its optimum has the same class on top as long as sqrt(bar) < 1 / 2. A model that is no
 worse than a constant one has a mean error of at most 1/4 in two classes, so sqrt(bar) <= 0.18.
-Where classes overlap there are not enough rows that certain, and all rows stay.
+Where classes overlap there are not enough rows that certain, and all rows stay. Rows that the net
+knows by heart look easy too, but do not stay so when they are left out: the sample tells.
 
 A number may be predicted well by chance. So where outputs are not probabilities the bar is a tenth
 of the median: under it lie 16 % of uniform errors, 17 % of normal ones, 20 % of Laplace's and 19 %
@@ -22,22 +25,27 @@ of Cauchy's. Rows are easy only where more errors are small than noise of one ki
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from ._base import ActiveSet, EpochErrors, OutputErrors, order_statistic
+from ._base import ActiveSet, EpochErrors, OutputErrors, order_statistic, rows_where
 
 BAR = 1 / 8  # of the mean
 BAR_OF_MEDIAN = 1 / 10
-# Holding costs nothing as long as the rows left out stay easy, and saves a pass over all of them:
-# 6 and 24 do nearly as well. Without an end the rows left out are forgotten.
+# Holding saves passes over all rows; 6 and 24 epochs do nearly as well.
 HOLD = 12
-# Recall before so few are left that whole classes or corners are no longer among them.
-LEAST_SHARE = 0.02
 # Whatever s is: that many rows with small errors are no accident.
 EASY_SHARE = 0.2
+# So many rows of the sample stay easy on clean sets, fewer where noise was learnt by heart.
+STILL_EASY = 0.7
+SAMPLE_ROWS = 256
+SAMPLE_SHARE = 0.1
+# Recall before so few are left that whole classes or corners are no longer among them, or that an
+# epoch is but a few updates.
+LEAST_SHARE = 0.02
+LEAST_BATCHES = 20
 
 
 @dataclass(frozen=True)
@@ -48,19 +56,61 @@ class BarredSet(ActiveSet):
     ----------
     bar : float, default=0.0
         The squared error of the outputs under which a row is easy; of the last epoch on all rows.
+    sample : Tensor of shape (n_sampled,) or None, default=None
+        Rows among the active ones that are left out but for this epoch; sorted.
     n_held : int, default=0
         Epochs of the cycle after which no row was dropped.
+    caution : float, default=1.0
+        The factor of the next bar, at most 1.
     """
 
     bar: float = 0.0
+    sample: Tensor | None = None
     n_held: int = 0
+    caution: float = 1.0
+
+    def without_sample(self) -> Tensor:
+        """Return the rows that are active for their own sake."""
+        if self.sample is None:
+            return self.index
+        return self.index[~torch.isin(self.index, self.sample)]
 
 
 def begin(active: ActiveSet, epoch: EpochErrors) -> BarredSet:
     """Return the active set with its memory; a new bar if the epoch was on all rows."""
+    now = active if isinstance(active, BarredSet) else BarredSet(active.index)
     if isinstance(active, BarredSet) and active.index.shape[0] < epoch.n_samples:
-        return active
-    return BarredSet(active.index, bar=bar_of(output_errors_of(epoch)))
+        return now
+    return BarredSet(
+        now.index, bar=now.caution * bar_of(output_errors_of(epoch)), caution=now.caution
+    )
+
+
+def still_easy(now: BarredSet, error_of_row: Tensor) -> bool:
+    """Return whether the rows left out are, by their sample, still easy."""
+    if now.sample is None or not now.sample.shape[0]:
+        return True
+    easy = error_of_row[now.sample] < now.bar
+    return float(easy.sum()) >= STILL_EASY * easy.shape[0]
+
+
+def recalled(now: BarredSet, n_samples: int, caution: float) -> BarredSet:
+    """Return all rows."""
+    index = torch.arange(n_samples, device=now.index.device)
+    return BarredSet(index, caution=min(1.0, caution))
+
+
+def with_sample(now: BarredSet, core: Tensor, n_samples: int, generator: Generator) -> BarredSet:
+    """Return these rows, and a new random sample of all others."""
+    out = torch.ones(n_samples, dtype=torch.bool, device=core.device)
+    out[core] = False
+    rows = rows_where(out)
+    n_sampled = int(min(SAMPLE_ROWS, SAMPLE_SHARE * rows.shape[0]))
+    if not n_sampled:
+        return replace(now, index=core, sample=None)
+    drawn = torch.randint(rows.shape[0], (n_sampled,), generator=generator)
+    sample = torch.unique(rows[drawn.to(rows.device)])
+    return replace(now, index=torch.cat([core, sample]).sort().values, sample=sample)
 
 
 def output_errors_of(epoch: EpochErrors) -> OutputErrors:
@@ -94,12 +144,11 @@ def median(values: Tensor, weight: Tensor | None) -> float:
     return float(ascending[torch.searchsorted(below, below[-1] / 2)])
 
 
-def enough_are_easy(active: BarredSet, error: Tensor, n_dropped: int) -> bool:
-    """Return whether so many active rows are easy that `n_dropped` of them may leave."""
-    n_easy = int((error < active.bar).sum())
-    return n_easy >= max(n_dropped, EASY_SHARE * active.index.shape[0])
+def enough_are_easy(error: Tensor, bar: float, n_dropped: int) -> bool:
+    """Return whether so many rows are easy that `n_dropped` of them may leave."""
+    return int((error < bar).sum()) >= max(n_dropped, EASY_SHARE * error.shape[0])
 
 
 def least_rows_left(epoch: EpochErrors) -> float:
     """Return how many rows a shrink step must leave."""
-    return max(LEAST_SHARE * epoch.n_samples, epoch.batch_size)
+    return max(LEAST_SHARE * epoch.n_samples, LEAST_BATCHES * epoch.batch_size)

@@ -17,6 +17,9 @@ from ._auto_recall import (
     enough_are_easy,
     least_rows_left,
     output_errors_of,
+    recalled,
+    still_easy,
+    with_sample,
 )
 from ._base import ActiveSet, EpochErrors, Policy, check_finite, order_statistic, rows_where
 
@@ -132,7 +135,7 @@ class ShrinkRecall(Policy):
     def update(self, active: ActiveSet, epoch: EpochErrors, *, generator: Generator) -> ActiveSet:
         """Return the rows of the next epoch; see :meth:`Policy.update`."""
         if isinstance(self.t, str):
-            return self._update_by_bar(active, epoch)
+            return self._update_by_bar(active, epoch, generator)
         n_active, n_samples = active.index.shape[0], epoch.n_samples
         limit = self.t if isinstance(self.t, Integral) else float(self.t) * n_samples
         if n_active >= limit and int(self.s * n_active) > 0:
@@ -161,29 +164,41 @@ class ShrinkRecall(Policy):
         keep = not_under(error, thresholds, block)
         return keep_rows(active, epoch, keep, sum(thresholds) / len(thresholds))
 
-    def _update_by_bar(self, active: ActiveSet, epoch: EpochErrors) -> ActiveSet:
-        error = output_errors_of(epoch).error
+    def _update_by_bar(
+        self, active: ActiveSet, epoch: EpochErrors, generator: Generator
+    ) -> ActiveSet:
+        error, n_samples = output_errors_of(epoch).error, epoch.n_samples
         check_finite(error)
-        now, n_active = begin(active, epoch), active.index.shape[0]
-        n_dropped = int(self.s * n_active)
-        if n_dropped and enough_are_easy(now, error, n_dropped):
-            kept = self._drop_easy(now, epoch, error, n_dropped)
-            if least_rows_left(epoch) <= kept.index.shape[0] < n_active:
-                return replace(now, index=kept.index, threshold=kept.threshold)
-        elif n_active < epoch.n_samples and now.n_held < HOLD:
-            return replace(now, threshold=None, n_held=now.n_held + 1)
-        if self.recall and n_active < epoch.n_samples:
-            return self.start(epoch.n_samples)
+        now = begin(active, epoch)
+        core, is_all = now.without_sample(), now.index.shape[0] == n_samples
+        # Rows that were not visited, as the epoch was cut short, are not easy.
+        table = error.new_full((n_samples,), inf).index_copy_(0, epoch.index, error)
+        if not still_easy(now, table):
+            return self._recall(now, n_samples, now.caution / 2)
+        n_dropped = int(self.s * core.shape[0])
+        if n_dropped and enough_are_easy(table[core], now.bar, n_dropped):
+            kept, threshold = self._drop_easy(now, core, table, epoch, n_dropped)
+            if least_rows_left(epoch) <= kept.shape[0] < core.shape[0]:
+                return with_sample(replace(now, threshold=threshold), kept, n_samples, generator)
+        elif not is_all and now.n_held < HOLD:
+            held = replace(now, threshold=None, n_held=now.n_held + 1)
+            return with_sample(held, core, n_samples, generator)
+        return self._recall(now, n_samples, now.caution if is_all else 2 * now.caution)
+
+    def _recall(self, now: BarredSet, n_samples: int, caution: float) -> ActiveSet:
+        if self.recall:
+            return recalled(now, n_samples, caution)
         return replace(now, threshold=None)
 
     def _drop_easy(
-        self, active: BarredSet, epoch: EpochErrors, error: Tensor, n_dropped: int
-    ) -> ActiveSet:
-        if self.alpha is not None:
-            return self._drop_by_batch(active, epoch, error, active.bar)
-        # Rows that were not visited, as the epoch was cut short, stay.
-        table = error.new_full((epoch.n_samples,), inf).index_copy_(0, epoch.index, error)
-        return drop_lowest(active, table[active.index], n_dropped)
+        self, now: BarredSet, core: Tensor, table: Tensor, epoch: EpochErrors, n_dropped: int
+    ) -> tuple[Tensor, float | None]:
+        """Return the rows of `core` that stay, and the error under which the others were."""
+        if self.alpha is None:
+            kept = drop_lowest(ActiveSet(core), table[core], n_dropped)
+            return kept.index, kept.threshold
+        kept = self._drop_by_batch(now, epoch, output_errors_of(epoch).error, now.bar)
+        return replace(now, index=kept.index).without_sample(), kept.threshold
 
 
 def drop_lowest(active: ActiveSet, error: Tensor, n_dropped: int) -> ActiveSet:

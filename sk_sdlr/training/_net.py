@@ -229,7 +229,7 @@ class ActiveSetNet(NeuralNet):
             self.batch_size,
             dtype,
             least_rows(self.module_),
-            keep_outputs=policy.needs_output_errors,
+            keep_outputs=getattr(policy, "needs_output_errors", False),
             is_bounded=self._has_bounded_outputs,
         )
         active = everything = policy.start(budget.n_samples).to(self.device)

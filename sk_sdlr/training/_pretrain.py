@@ -126,7 +126,7 @@ def pretrain(
     >>> from sk_sdlr.policies import ShrinkRecall
     >>> from sk_sdlr.training import pretrain
     >>> X, generator = torch.eye(10).repeat(20, 1), torch.Generator().manual_seed(0)
-    >>> machines, history = pretrain(X, (8, 4), epochs=3, policy=ShrinkRecall(alpha=None),
+    >>> machines, history = pretrain(X, (8, 4), epochs=3, policy=ShrinkRecall(t=0.2, alpha=None),
     ...                              generator=generator)
     >>> machines
     [RBM(10, 8, visible='bernoulli'), RBM(8, 4, visible='bernoulli')]
@@ -162,7 +162,7 @@ def pretrain(
             tensors,
             batch_size,
             X.dtype,
-            keep_outputs=policy.needs_output_errors,
+            keep_outputs=getattr(policy, "needs_output_errors", False),
             is_bounded=not rbm.is_gaussian,
         )
         for record in _run(rows, step, policy, epochs, generator):

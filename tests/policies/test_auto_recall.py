@@ -219,6 +219,14 @@ def test_a_small_step_too_needs_that_many_easy_rows(n_easy, s, visit):
     assert 100 - len(answer.index) == (int(100 * s) if drops else 0)
 
 
+@by_alpha
+@by_bound
+def test_where_nothing_is_wrong_nothing_is_easier_than_the_rest(is_bounded, alpha, run):
+    policy, error = ShrinkRecall(alpha=alpha), torch.zeros(100)
+    active = run(policy, error, 3, batch_size=10, is_bounded=is_bounded)
+    assert sizes_of(active) == [100] * 3
+
+
 def test_less_than_a_row_is_none(run):
     active = run(ShrinkRecall(s=0.009, alpha=None), clean(100, 5), 3, batch_size=1)
     assert sizes_of(active) == [100] * 3

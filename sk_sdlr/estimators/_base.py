@@ -231,7 +231,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         if not isinstance(self.batch_size, str):
             return min(self.batch_size, n_samples)
         # Small tables need small batches for enough updates, large ones full vectors for speed.
-        return int(np.clip(2 ** int(np.log2(max(n_samples / 50, 1))), 32, 256))
+        return int(np.clip(2 ** int(np.log2(max(n_samples / 50, 1))), 16, 256))
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, first: bool, learn: bool) -> Rows:
         shape = shape_of(X)[1:]

@@ -90,10 +90,10 @@ class ActiveSetNet(NeuralNet):
     >>> X = np.random.default_rng(0).normal(size=(200, 3)).astype("float32")
     >>> y = (X[:, 0] > 0).astype("int64")
     >>> policy = ShrinkRecall(t=0.2, alpha=None)
-    >>> net = ActiveSetNet(nn.Linear(3, 2), nn.CrossEntropyLoss, policy=policy, max_epochs=4,
-    ...                    verbose=0, random_state=0).fit(X, y)
+    >>> net = ActiveSetNet(nn.Linear(3, 2), nn.CrossEntropyLoss, policy=policy, max_epochs=5,
+    ...                    anneal=0.2, verbose=0, random_state=0).fit(X, y)
     >>> net.history[:, "n_active"]
-    [200, 160, 128, 103]
+    [200, 160, 128, 103, 200]
     """
 
     def __init__(

@@ -78,7 +78,7 @@ class Budget:
 
     def annealing(self, n_active: int) -> bool:
         """Return whether an epoch of `n_active` rows would end in the last, annealed share."""
-        return self.progress_after(n_active) > 1 - self.anneal + 1e-9
+        return self.anneal > 0 and self.progress_after(n_active) > 1 - self.anneal + 1e-9
 
     def affordable(self, n_active: int) -> int:
         """Return how many of `n_active` rows may still be visited."""

@@ -520,7 +520,7 @@ def test_global_state_is_left_as_it_was(module):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_golden_fit(kind):
-    net = kind(Net, module__n_hidden=20, lr=0.02, max_epochs=40, random_state=0)
+    net = kind(Net, module__n_hidden=20, lr=0.02, t=0.2, max_epochs=40, random_state=0)
     if kind is ShrinkingClassifier:
         assert 0.65 < net.fit(X, Y).score(X, Y) < 0.98
     else:

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from sk_sdlr.policies import _auto_recall
+
 
 @pytest.fixture(autouse=True)
 def global_state():
@@ -12,3 +14,10 @@ def global_state():
         yield
     np.random.set_state(numpy_state)
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture
+def tiny_sets(monkeypatch):
+    """Let t="auto" shrink sets of a few batches, and visit no row that is left out."""
+    monkeypatch.setattr(_auto_recall, "LEAST_BATCHES", 1)
+    monkeypatch.setattr(_auto_recall, "SAMPLE_SHARE", 0)

@@ -28,6 +28,8 @@ from sk_sdlr.policies import (
 from sk_sdlr.training import ActiveSetNet, _callback_errors
 from sk_sdlr.training._callback import ActiveRows, PolicyCallback
 
+pytestmark = pytest.mark.filterwarnings("ignore:The run ended in mid-cycle")
+
 N_SAMPLES, N_FEATURES, N_CLASSES = 50, 3, 2
 SIZES = [50, 40, 32, 26, 21, 17, 14, 12, 10, 8, 50, 40]  # s = t = 0.2, Algorithm 3
 BATCH_SIZE = 8
@@ -515,19 +517,6 @@ def test_the_policy_is_told_the_errors_of_the_outputs(workers, params, bounded, 
     assert len(net.module_.batches) == sum(column(net, "train_batch_count"))
 
 
-def test_squared_errors_of_probabilities_are_bounded():
-    class Sigmoid(Rows):
-        output_activation = "sigmoid"
-
-        def forward(self, x):
-            return super().forward(x).sigmoid()
-
-    y = np.eye(N_CLASSES, dtype="float32")[Y]
-    params = {"cls": NeuralNetRegressor, "criterion": nn.MSELoss, "module": Sigmoid}
-    make_net(spy := Spy(ShrinkRecall()), **params).fit(X, y)
-    assert all(told.output.is_bounded for told in spy.told)
-
-
 def test_a_loss_that_does_without_the_criterion_is_the_output_error_itself():
     class Net(NeuralNetClassifier):
         def get_loss(self, y_pred, y_true, *args, **kwargs):
@@ -566,6 +555,7 @@ def test_output_errors_have_a_type_in_which_they_can_be_ranked(dtype):
     assert {told.error.dtype for told in spy.told} == {wide}
 
 
+@pytest.mark.usefixtures("tiny_sets")
 @pytest.mark.parametrize("policy", AUTO, ids=AUTO_NAMES)
 def test_active_sets_are_those_of_the_policy_run_by_hand(policy):
     net = fit_easy(spy := Spy(policy))
@@ -586,6 +576,7 @@ def test_active_sets_are_those_of_the_policy_run_by_hand(policy):
     assert any(few < many == N_SAMPLES for few, many in pairwise(sizes))
 
 
+@pytest.mark.usefixtures("tiny_sets")
 def test_a_stock_net_and_an_active_set_net_have_the_same_active_sets():
     params = {"lr": 0, "max_epochs": 4, "verbose": 0, "batch_size": BATCH_SIZE}
     module = nn.Linear(N_FEATURES + 1, N_CLASSES)
@@ -608,6 +599,7 @@ def test_noise_is_trained_on_all_rows(policy):
     assert column(net, "threshold") == [None] * 10
 
 
+@pytest.mark.usefixtures("tiny_sets")
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("policy", AUTO, ids=AUTO_NAMES)
 def test_output_errors_with_a_last_batch_that_is_dropped(policy, shuffle):

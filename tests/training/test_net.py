@@ -435,6 +435,7 @@ def test_a_policy_is_told_whether_outputs_are_bounded(cls, criterion, output_act
     assert {epoch.output.is_bounded for epoch in policy.told} == {bounded}
 
 
+@pytest.mark.usefixtures("tiny_sets")
 @pytest.mark.parametrize("alpha", [None, 0.5])
 @pytest.mark.parametrize("step", STEPS)
 def test_rows_that_are_learnt_leave_and_come_back(step, alpha):

@@ -110,6 +110,7 @@ def test_a_policy_sees_the_reconstruction_errors():
         assert error.mean().item() == pytest.approx(mean, rel=1e-5)
 
 
+@pytest.mark.usefixtures("tiny_sets")
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("alpha", [None, 0.5])
 def test_rows_that_are_easy_to_reconstruct_leave_and_come_back(alpha, weighted):

@@ -51,6 +51,10 @@ class ActiveSet:
         weight = None if self.weight is None else self.weight.to(device)
         return replace(self, index=self.index.to(device), weight=weight)
 
+    def with_rows(self, index: Tensor) -> Self:
+        """Return as many other rows, without weights, and what the set remembers."""
+        return replace(self, index=index, weight=None, threshold=None)
+
 
 @dataclass(frozen=True)
 class OutputErrors:

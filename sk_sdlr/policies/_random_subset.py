@@ -54,4 +54,4 @@ class RandomSubset(Policy):
         wanted = self.policy.update(active, epoch, generator=generator)
         rows = torch.randperm(epoch.n_samples, generator=generator)[: wanted.index.shape[0]]
         rows = rows.sort().values.to(wanted.index.device)
-        return replace(wanted, index=rows, weight=None, threshold=None)
+        return wanted.with_rows(rows)

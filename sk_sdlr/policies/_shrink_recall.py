@@ -69,9 +69,9 @@ class ShrinkRecall(Policy):
     already, the set is held: trained on again, for at most 12 epochs a cycle. Otherwise all rows
     come back. While rows are left out, a random sample of them, at most 256 rows and a tenth of
     them, is visited too. All rows come back at once if 30 % of it are no longer easy, and the next
-    bar is half as high. Where outputs are not probabilities, as in regression, the bar is a tenth of the
-    median error, which a few huge errors do not move, and under which fewer than a fifth of the
-    rows lie if the residuals are noise of one kind.
+    bar is half as high. Where outputs are not probabilities, as in regression, the bar is a tenth
+    of the median error, which a few huge errors do not move, and under which fewer than a fifth of
+    the rows lie if the residuals are noise of one kind.
 
     Errors of the outputs are half the squared difference of probabilities and targets, whatever
     the training loss; for a loss that is not known, the loss itself. Rows are ranked by them
@@ -199,8 +199,12 @@ class ShrinkRecall(Policy):
         if self.alpha is None:
             kept = drop_lowest(ActiveSet(core), table[core], n_dropped)
             return kept.index, kept.threshold
-        kept = self._drop_by_batch(now, epoch, output_errors_of(epoch).error, now.bar)
-        return replace(now, index=kept.index).without_sample(), kept.threshold
+        rows = epoch.index
+        if now.sample is not None:
+            rows = rows[~torch.isin(rows, now.sample)]
+        visited = replace(epoch, index=rows)
+        kept = self._drop_by_batch(ActiveSet(core), visited, table[rows], now.bar)
+        return kept.index, kept.threshold
 
 
 def drop_lowest(active: ActiveSet, error: Tensor, n_dropped: int) -> ActiveSet:

@@ -45,10 +45,27 @@ def test_on_noise_it_is_ordinary_training_bit_for_bit(loss, alpha):
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
 def test_on_clean_data_it_visits_far_fewer_rows_and_learns_them_all(loss, alpha):
     X, y = make_blobs(2000, 5, centers=3, cluster_std=0.5, random_state=0)
-    net = ShrinkingDNNClassifier(**SMALL, loss=loss, alpha=alpha, max_epochs=20, lr=0.01)
-    assert sum(sizes(net.fit(X, y))) < 0.7 * 20 * 2000
+    params = SMALL | {"max_epochs": 20, "lr": 0.01, "batch_size": 16}
+    net = ShrinkingDNNClassifier(**params, loss=loss, alpha=alpha).fit(X, y)
+    assert sum(sizes(net)) < 0.7 * 20 * 2000
+    # A step of a fifth leaves 20 batches, and 1/10 of the rows left out are sampled.
+    assert 320 < min(sizes(net)) < 700
     assert sizes(net)[-2:] == [2000] * 2
     assert net.score(X, y) > 0.99
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_of_mislabelled_rows_the_sample_brings_them_back_soon(seed):
+    X, y = make_blobs(600, 20, centers=2, random_state=seed)
+    is_wrong = np.random.default_rng(seed).random(600) < 0.2
+    longest = []
+    for labels in (y, np.where(is_wrong, 1 - y, y)):
+        net = ShrinkingDNNClassifier((256,), dropout=0.0, batch_size=8, lr=0.005, max_epochs=20)
+        net.set_params(alpha=None, random_state=0).fit(X, labels)
+        assert min(sizes(net)) < 600
+        out = "".join("x" if size < 600 else " " for size in sizes(net))
+        longest.append(max(map(len, out.split())))
+    assert longest[1] <= 2 < 5 <= longest[0]
 
 
 def test_it_is_the_default():
@@ -56,7 +73,7 @@ def test_it_is_the_default():
 
 
 def test_a_control_draws_as_many_rows():
-    params = SMALL | {"max_epochs": 12, "lr": 0.01}
+    params = SMALL | {"max_epochs": 12, "lr": 0.01, "batch_size": 4}
     policy = RandomSubset(ShrinkRecall())
     net = ShrinkingDNNClassifier(**params, policy=policy).fit(*CLASSES)
     assert sizes(net)[0] == 600

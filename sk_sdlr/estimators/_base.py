@@ -230,6 +230,8 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     def _batch_size(self, n_samples: int) -> int:
         if not isinstance(self.batch_size, str):
             return min(self.batch_size, n_samples)
+        if n_samples <= 32:  # a single batch, in which weights count exactly as repetitions do
+            return 32
         # Small tables need small batches for enough updates, large ones full vectors for speed.
         return int(np.clip(2 ** int(np.log2(max(n_samples / 50, 1))), 16, 256))
 

@@ -154,7 +154,8 @@ anneal : float, default=0.1
     The last share of the run that is trained on all rows, in [0, 1]: of its epochs, or of its
     visits with `max_visits`. 0 is the paper's form, in which a run may end on the hardest rows.
 batch_size : int or "auto", default="auto"
-    Rows a batch; "auto": a power of two about n_samples / 50, from 16 to 256.
+    Rows a batch; "auto": a power of two about n_samples / 50, from 16 to 256,
+    but a single batch of up to 32 rows.
 max_epochs : int, default=30
     Passes over the active set.
 max_visits : float or None, default=None

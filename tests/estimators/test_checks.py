@@ -42,9 +42,9 @@ def of_kind(name: str):
 
 
 ALL = [of_kind(name) for name in estimators.__all__]
-SMALL = {"hidden_layer_sizes": (20,), "batch_norm": False, "dropout": 0.0, "lr": 0.01}
+SMALL = {"hidden_layer_sizes": (16,), "batch_norm": False, "dropout": 0.0, "lr": 0.01}
 WITH_POLICY = [
-    kind(**SMALL, batch_size=32, max_epochs=60, policy=policy())
+    kind(**SMALL, max_epochs=60, policy=policy())
     for kind in (ShrinkingDNNClassifier, ShrinkingDNNRegressor)
     for policy in POLICIES.values()
 ]

@@ -144,9 +144,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples in the loss. With ``t="auto"`` they count in the mean that the
-            errors are held against, with a number for `t` in the errors by which rows are
-            dropped. Rows of weight 0 are not there at all.
+            Weights of the samples in the loss. Rows of weight 0 are not there at all.
 
         Returns
         -------
@@ -232,7 +230,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             return min(self.batch_size, n_samples)
         if n_samples <= 32:  # a single batch, in which weights count exactly as repetitions do
             return 32
-        # Small tables need small batches for enough updates, large ones full vectors for speed.
+        # Small tables need enough updates, large ones full vectors.
         return int(np.clip(2 ** int(np.log2(max(n_samples / 50, 1))), 16, 256))
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, first: bool, learn: bool) -> Rows:

@@ -25,7 +25,7 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from _common import circumstances
-from _study_runs import OPTIMIZERS, Case, run_all_policies
+from _study_runs import OPTIMIZERS, POLICIES, Case, run_all_policies
 from _study_sets import SETS
 from joblib import Parallel, delayed
 
@@ -97,7 +97,14 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--split", choices=("test", "validation"), default="test")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", default="policy_study.json")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    for name, allowed in (("policies", {*POLICIES, "random"}), ("optimizers", {*OPTIMIZERS})):
+        unknown = set(getattr(arguments, name)) - allowed
+        if unknown:
+            parser.error(f"--{name} must be of {sorted(allowed)}, however: {sorted(unknown)}.")
+    if "random" in arguments.policies and "auto" not in arguments.policies:
+        parser.error("--policies must have auto if it has random, whose sizes are those of auto.")
+    return arguments
 
 
 def main(argv: list[str] | None = None) -> None:

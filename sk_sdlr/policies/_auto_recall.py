@@ -154,9 +154,9 @@ def median(values: Tensor, weight: Tensor | None) -> float:
     return float(ascending[torch.searchsorted(below, below[-1] / 2)])
 
 
-def enough_are_easy(error: Tensor, bar: float, n_dropped: int) -> bool:
+def enough_are_easy(error: Tensor, bar: float, n_dropped: int, n_active: int) -> bool:
     """Return whether so many rows are easy that `n_dropped` of them may leave."""
-    return int((error < bar).sum()) >= max(n_dropped, EASY_SHARE * error.shape[0])
+    return int((error < bar).sum()) >= max(n_dropped, EASY_SHARE * n_active)
 
 
 def least_rows_left(epoch: EpochErrors) -> float:

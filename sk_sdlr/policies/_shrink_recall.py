@@ -173,14 +173,17 @@ class ShrinkRecall(Policy):
         check_finite(error)
         now = begin(active, epoch)
         core, is_all = now.without_sample(), now.index.shape[0] == n_samples
+        n_active = core.shape[0]
+        n_dropped = int(self.s * n_active)
+        if is_all and not enough_are_easy(error, now.bar, n_dropped, n_active):
+            return replace(now, threshold=None)  # noisy tables get no further
         # Rows that were not visited, as the epoch was cut short, are not easy.
         table = error.new_full((n_samples,), inf).index_copy_(0, epoch.index, error)
         if not still_easy(now, table):
             return self._recall(now, n_samples, now.caution / 2)
-        n_dropped = int(self.s * core.shape[0])
-        if n_dropped and enough_are_easy(table[core], now.bar, n_dropped):
+        if n_dropped and enough_are_easy(table[core], now.bar, n_dropped, n_active):
             kept, threshold = self._drop_easy(now, core, table, epoch, n_dropped)
-            if least_rows_left(epoch) <= kept.shape[0] < core.shape[0]:
+            if least_rows_left(epoch) <= kept.shape[0] < n_active:
                 return with_sample(replace(now, threshold=threshold), kept, n_samples, generator)
         elif not is_all and now.n_held < HOLD:
             held = replace(now, threshold=None, n_held=now.n_held + 1)

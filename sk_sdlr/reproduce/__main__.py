@@ -1,0 +1,128 @@
+"""Run the paper's experiments, print its tables and draw its figures, beside what it reports."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from ..datasets._base import import_optional
+from ..experiments import _sets
+from ..experiments._store import Record, RunStore
+from . import _thresholds
+from ._experiments import STOP_THRESHOLDS
+from ._figures import FIGURES, WIDE
+from ._runs import LR_SCHEDULES, Options, path_of, run_all
+from ._tables import table
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "table2": ("mnist_dnn", "mnist_dbn", "mnist_cnn"),
+    "table3": ("cifar10_cnn",),
+    "table4": ("higgs_7_20_20_2", "higgs_7_50_2"),
+    "table5": ("splicing",),
+}
+# What a figure shows: an experiment, and which of its contestants.
+SHOWN: dict[str, tuple[str, tuple[str, ...]]] = {
+    "figure2": ("mnist_1000", ("plain", "sdl")),
+    "figure5": ("mnist_dnn", ("plain", "sdl", "sdlr")),
+    "figure6": ("mnist_dnn", ("plain", "sdl", "sdlr")),
+    "figure7": ("mnist_stop_threshold", ("plain", *(f"t={t}" for t in STOP_THRESHOLDS))),
+    "figure9": ("mnist_dbn", ("plain", "sdlr")),
+    "figure10": ("mnist_cnn", ("plain", "sdlr")),
+}
+TARGETS = (*TABLES, *FIGURES)
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser("python -m sk_sdlr.reproduce", description=__doc__)
+    parser.add_argument("target", choices=(*TARGETS, "all"))
+    parser.add_argument("--data", type=Path, help="the data folder (default: SK_SDLR_DATA)")
+    parser.add_argument("--splicing", type=Path, help="npz with X and Y, in place of the stand-in")
+    parser.add_argument("--epochs", type=positive, help="in place of the paper's number")
+    parser.add_argument("--seeds", type=positive, default=5, help="of the tables (default: 5)")
+    parser.add_argument("--lr-schedule", choices=LR_SCHEDULES, default="linear")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--out", type=Path, default=Path("reproduced"))
+    return parser.parse_args(argv)
+
+
+def positive(text: str) -> int:
+    """Return a whole number, at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"it must be at least 1, however: {text}")
+    return number
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run what the command line asks for."""
+    arguments = parse(argv)
+    import_optional("matplotlib", "Drawing the figures", "sk_sdlr[plot]")
+    options = Options(arguments.epochs, arguments.seeds, arguments.lr_schedule, arguments.precision)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    load = lru_cache(1)(partial(load_set, data_home=arguments.data, splicing=arguments.splicing))
+    for target in TARGETS if arguments.target == "all" else (arguments.target,):
+        if target in TABLES:
+            make_table(target, options, arguments.out, load)
+        else:
+            make_figure(target, options, arguments.out, load)
+
+
+def load_set(name: str, *, data_home: Path | None, splicing: Path | None) -> _sets.Split:
+    """Return a set; in place of the stand-in what the user has."""
+    if name == "splicing" and splicing is not None:
+        return _sets.from_file(splicing, _sets.SPLICING_TRAIN)
+    return _sets.load(name, data_home)
+
+
+def make_table(
+    target: str, options: Options, out: Path, load: Callable[[str], _sets.Split]
+) -> None:
+    """Run the experiments of a table, print it and write it as Markdown."""
+    parts = []
+    for name in TABLES[target]:
+        run_all(name, options, out, load)
+        parts.append(table(name, runs_of(name, options, out)))
+    text = "\n\n".join(parts) + "\n"
+    print(text)
+    (out / f"{target}.md").write_text(text)
+
+
+def make_figure(
+    target: str, options: Options, out: Path, load: Callable[[str], _sets.Split]
+) -> None:
+    """Run the experiment of a figure, with one seed, and draw it."""
+    import matplotlib.pyplot as plt
+
+    once = Options(options.epochs, 1, options.lr_schedule, options.precision)
+    content: Any
+    if target == "figure8":
+        content = _thresholds.measure(once, out, load)
+    else:
+        name, contestants = SHOWN[target]
+        run_all(name, once, out, load, contestants)
+        content = runs_of(name, once, out)
+    with plt.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = plt.figure(figsize=(9 if target in WIDE else 5, 3.4), layout="constrained")
+        FIGURES[target](figure, content)
+        figure.savefig(out / f"{target}.png", dpi=150)
+        plt.close(figure)
+    print(f"written: {out / target}.png")
+
+
+def runs_of(name: str, options: Options, out: Path) -> list[Record]:
+    """Return the runs with these options."""
+    return [
+        record
+        for record in RunStore(path_of(out, name))
+        if record["settings"]
+        == options.settings(name, record["settings"]["contestant"], record["settings"]["seed"])
+        and record["settings"]["seed"] < options.seeds
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -115,11 +115,12 @@ def splicing(data_home: DataHome = None) -> Split:
             f"{STAND_IN} not found in the data folder. It stands in for the paper's Alternative "
             "Splicing set, of which no public copy is known; pass your own with --splicing."
         )
-    return from_file(path, SPLICING_TRAIN)
+    # Most of its features are 0 or 1, and rare; to standardise them would blow these up.
+    return from_file(path, SPLICING_TRAIN, scale=False)
 
 
-def from_file(path: Path, n_train: int | None = None) -> Split:
-    """Return the rows of an npz file with X and y (or Y), standardised and split at random.
+def from_file(path: Path, n_train: int | None = None, *, scale: bool = True) -> Split:
+    """Return the rows of an npz file with X and y (or Y), split at random.
 
     Parameters
     ----------
@@ -127,6 +128,8 @@ def from_file(path: Path, n_train: int | None = None) -> Split:
         The file. Integers, booleans and strings in y are classes, other numbers are not.
     n_train : int or None, default=None
         Rows to train on; None: three quarters.
+    scale : bool, default=True
+        Whether features are standardised.
 
     Returns
     -------
@@ -156,7 +159,7 @@ def from_file(path: Path, n_train: int | None = None) -> Split:
         y = np.unique(y, return_inverse=True)[1]
     X = X.reshape(len(X), -1).astype(np.float32)
     X, X_test, y, y_test = train_test_split(X, y, train_size=n_train or 0.75, random_state=0)
-    return scaled(X, y, X_test, y_test)
+    return scaled(X, y, X_test, y_test) if scale else Split(X, y, X_test, y_test)
 
 
 def scaled(X: NDArray[Any], y: NDArray[Any], X_test: NDArray[Any], y_test: NDArray[Any]) -> Split:

@@ -88,7 +88,7 @@ def make_table(
         parts.append(table(name, runs_of(name, options, out)))
     text = "\n\n".join(parts) + "\n"
     print(text)
-    (out / f"{target}.md").write_text(text)
+    (out / f"{stem(target, options)}.md").write_text(text)
 
 
 def make_figure(
@@ -108,9 +108,21 @@ def make_figure(
     with plt.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = plt.figure(figsize=(9 if target in WIDE else 5, 3.4), layout="constrained")
         FIGURES[target](figure, content)
-        figure.savefig(out / f"{target}.png", dpi=150)
+        path = out / f"{stem(target, options)}.png"
+        figure.savefig(path, dpi=150)
         plt.close(figure)
-    print(f"written: {out / target}.png")
+    print(f"written: {path}")
+
+
+def stem(target: str, options: Options) -> str:
+    """Return the name of a target's files; those of unusual options do not take others' place."""
+    usual = Options(seeds=options.seeds)
+    parts = [
+        f"{getattr(options, name)}" + "_epochs" * (name == "epochs")
+        for name in ("epochs", "lr_schedule", "precision")
+        if getattr(options, name) != getattr(usual, name)
+    ]
+    return "_".join([target, *parts])
 
 
 def runs_of(name: str, options: Options, out: Path) -> list[Record]:

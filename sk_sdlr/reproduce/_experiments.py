@@ -20,14 +20,14 @@ from ..estimators import (
 from ..experiments._controls import RandomOfSizes
 from ..policies import FullData, ShrinkRecall
 
+PLAIN = {"batch_norm": False, "dropout": 0.0}
 DENSE = {
-    "batch_norm": False,
     "dropout": 0.0,
     "optimizer": "sgd",
     "output_activation": "sigmoid",
     "loss": "squared_error",
 }
-CONVOLUTIONAL = {"batch_norm": False, "dropout": 0.0, "optimizer": "sgd", "momentum": 0.9}
+CONVOLUTIONAL = PLAIN | {"optimizer": "sgd", "momentum": 0.9}
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ for _t in STOP_THRESHOLDS:
     )
 IN_TABLES = tuple(name for name in CONTESTANTS if not name.startswith("t="))
 
-MNIST_DNN = DENSE | {"hidden_layer_sizes": (1000,), "activation": "tanh", "lr": 1.0}
+MNIST_DNN = PLAIN | DENSE | {"hidden_layer_sizes": (1000,), "activation": "tanh", "lr": 1.0}
 EXPERIMENTS: dict[str, Experiment] = {
     "mnist_dnn": Experiment(
         "MNIST, DNN 784-1000-10",
@@ -159,28 +159,27 @@ EXPERIMENTS: dict[str, Experiment] = {
         "Higgs, DNN 7-20-20-2",
         "higgs",
         ShrinkingDNNClassifier,
-        DENSE | {"hidden_layer_sizes": (20, 20), "activation": "sigmoid", "lr": 4.0},
+        PLAIN | DENSE | {"hidden_layer_sizes": (20, 20), "activation": "sigmoid", "lr": 4.0},
         contestants=IN_TABLES,
     ),
     "higgs_7_50_2": Experiment(
         "Higgs, DNN 7-50-2",
         "higgs",
         ShrinkingDNNClassifier,
-        DENSE | {"hidden_layer_sizes": (50,), "activation": "sigmoid", "lr": 4.0},
+        PLAIN | DENSE | {"hidden_layer_sizes": (50,), "activation": "sigmoid", "lr": 4.0},
         contestants=IN_TABLES,
     ),
     "splicing": Experiment(
         "splicing, DNN with 100 units",
         "splicing",
         ShrinkingDNNRegressor,
-        {
-            "batch_norm": False,
-            "dropout": 0.0,
+        PLAIN
+        | {
             "optimizer": "sgd",
             "output_activation": "sigmoid",
             "hidden_layer_sizes": (100,),
             "activation": "tanh",
-            "lr": 4.0,
+            "lr": 1.0,
         },
         contestants=IN_TABLES,
     ),

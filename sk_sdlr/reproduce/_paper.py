@@ -1,4 +1,4 @@
-"""What the paper reports (Tables II to V of "Accelerating Deep Learning with Shrinkage and Recall")."""
+"""What the paper reports: Tables II to V."""
 
 from __future__ import annotations
 

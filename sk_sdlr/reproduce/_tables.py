@@ -67,10 +67,10 @@ def row_of(contestant: str, records: dict[str, dict[int, Record]]) -> list[str]:
     ]
     if contestant != "plain" and both:
         of_plain = mean(plain[seed]["error"] for seed in both)
-        imp = 1 - mean(runs[seed]["error"] for seed in both) / of_plain
+        less = of_plain - mean(runs[seed]["error"] for seed in both)
         speedups = [plain[seed]["seconds"] / runs[seed]["seconds"] for seed in both]
         ideals = [visits(plain[seed]) / visits(runs[seed]) for seed in both]
-        cells[2] = f"{imp:.1%}"
+        cells[2] = f"{less / of_plain:.1%}" if of_plain else ""
         cells[4:6] = f"{median(speedups):.2f}", f"{median(ideals):.2f}"
     return cells
 

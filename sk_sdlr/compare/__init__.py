@@ -1,0 +1,1 @@
+"""Shrinking beside its alternatives, on one set: ``python -m sk_sdlr.compare --dataset higgs``."""

@@ -1,0 +1,91 @@
+"""Compare shrinking with its alternatives on one set: error, seconds and rows visited."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..datasets._base import import_optional
+from ..experiments._sets import load
+from ..experiments._store import Record, RunStore
+from ._contestants import ALLOWED, BY_DEFAULT, run
+from ._nets import net_for
+from ._picture import draw
+from ._table import table
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser("python -m sk_sdlr.compare", description=__doc__)
+    parser.add_argument("--dataset", required=True, help="mnist, higgs, higgs28, cifar10, FILE.npz")
+    parser.add_argument("--data", type=Path, help="the data folder (default: SK_SDLR_DATA)")
+    parser.add_argument("--visits", type=float, help="of each row, on average")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--contestants",
+        type=lambda text: text.split(","),
+        default=list(BY_DEFAULT),
+        help=f"some of {', '.join(ALLOWED)}",
+    )
+    parser.add_argument("--out", type=Path, default=Path("compared"))
+    arguments = parser.parse_args(argv)
+    unknown = sorted(set(arguments.contestants) - set(ALLOWED))
+    if unknown:
+        parser.error(f"--contestants must be of {', '.join(ALLOWED)}, however: {unknown}.")
+    if arguments.seeds < 1 or not (arguments.visits or 1) >= 1:
+        parser.error(
+            "--seeds and --visits must be at least 1, however: "
+            f"{arguments.seeds} and {arguments.visits}."
+        )
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run what the command line asks for."""
+    arguments = parse(argv)
+    import_optional("matplotlib", "Drawing the picture", "sk_sdlr[plot]")
+    name = Path(arguments.dataset).stem
+    store = RunStore(arguments.out / f"{name}.json")
+    visits = arguments.visits or net_for(arguments.dataset).visits
+    run_missing(store, arguments, visits)
+    records = [record for record in store if record["settings"]["visits"] == visits]
+    print(table(records))
+    (arguments.out / f"{name}.md").write_text(table(records) + "\n")
+    picture(records, arguments.out / f"{name}.png", f"{name}, {visits:g} visits of each row")
+
+
+def run_missing(store: RunStore, arguments: argparse.Namespace, visits: float) -> None:
+    """Make the runs that are not on disk yet, the contestants of a seed one after the other."""
+    wanted = [
+        {"dataset": arguments.dataset, "contestant": name, "seed": seed, "visits": visits}
+        for seed in range(arguments.seeds)
+        for name in arguments.contestants
+    ]
+    missing = [settings for settings in wanted if store.find(settings) is None]
+    if not missing:
+        return
+    data, net = load(arguments.dataset, arguments.data), net_for(arguments.dataset)
+    net.make(data, max_visits=1 / len(data.y)).fit(data.X, data.y)  # what torch does once only
+    with tqdm(missing, desc=arguments.dataset) as bar:
+        for settings in bar:
+            bar.set_postfix_str(f"{settings['contestant']}, seed {settings['seed']}")
+            store.add(settings, run(settings["contestant"], net, data, visits, settings["seed"]))
+
+
+def picture(records: list[Record], path: Path, title: str) -> None:
+    """Draw the picture into a file."""
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = plt.figure(figsize=(10, 3.8), layout="constrained")
+        draw(figure, records, title)
+        figure.savefig(path, dpi=150)
+        plt.close(figure)
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()

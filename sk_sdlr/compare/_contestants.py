@@ -1,0 +1,97 @@
+"""Who is compared: choices of rows at equal visits, and what a user might take instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.metrics import roc_auc_score
+
+from ..experiments._fit import error_of, seconds
+from ..experiments._sets import Split
+from ..experiments._store import Record
+from ..policies import FullData, Policy, RandomSubset, ShrinkRecall
+from ..policies._registry import POLICIES
+from ._nets import Net
+from ._rivals import RIVALS
+
+# Labels and, beside the policy, what a run has of its own. Runs that leave rows out end on all of
+# them, as this package's do; sDLr as published does not.
+CHOICES: dict[str, tuple[str, Any, dict[str, Any]]] = {
+    "all": ("all rows, twice the visits", FullData, {}),
+    "fewer": ("control: all rows", FullData, {}),
+    "random": ("control: random rows", RandomSubset, {"anneal": 0.1}),
+    "sdlr": (
+        "sDLr as published",
+        lambda: ShrinkRecall(s=0.2, t=0.2, alpha=0.5),
+        {"anneal": 0.0},
+    ),
+    "default": ('this package, t="auto"', ShrinkRecall, {"anneal": 0.1}),
+}
+BY_DEFAULT = (*CHOICES, "infobatch", "selective_backprop", *RIVALS)
+ALLOWED = (*CHOICES, *POLICIES, *RIVALS)
+
+
+def label_of(name: str) -> str:
+    """Return what tables and pictures call a contestant."""
+    if name in CHOICES:
+        return CHOICES[name][0]
+    return RIVALS[name][0] if name in RIVALS else POLICIES[name].__name__
+
+
+def choice_of(name: str) -> tuple[Policy, dict[str, Any]]:
+    """Return the policy of a contestant, and what else is its own."""
+    if name in CHOICES:
+        _, policy, params = CHOICES[name]
+        return policy(), params
+    return POLICIES[name](), {"anneal": 0.1}
+
+
+def run(name: str, net: Net, data: Split, visits: float, seed: int) -> Record:
+    """Train a contestant once.
+
+    Parameters
+    ----------
+    name : str
+        One of `ALLOWED`.
+    net : Net
+        What is trained.
+    data : Split
+        The rows.
+    visits : float
+        Row visits, in units of the number of rows.
+    seed : int
+        Of the initial weights and all else.
+
+    Returns
+    -------
+    record : dict
+        ``error`` and, of two classes, ``auc`` on the test rows; ``seconds`` of the fit; and
+        ``visits`` that were made, None where rows are not visited.
+    """
+    if name in RIVALS:
+        estimator = RIVALS[name][1](net, data, visits, seed)
+        made: Any = None if name == "hist_gradient_boosting" else float(round(visits))
+    else:
+        policy, params = choice_of(name)
+        budget = 2 * visits if name == "all" else visits
+        estimator = net.make(data, policy=policy, max_visits=budget, random_state=seed, **params)
+    took = seconds(estimator.fit, data.X, targets(name, data))
+    if name not in RIVALS:
+        made = sum(row["n_active"] for row in estimator.history_) / len(data.y)
+    return {"error": error_of(estimator, data), "seconds": took, "visits": made} | more(
+        estimator, data
+    )
+
+
+def targets(name: str, data: Split) -> Any:
+    """Return y; skorch wants numbers as float32 columns, everyone else takes them as they are."""
+    if name != "skorch" or data.is_classification:
+        return data.y
+    return data.y.astype("float32").reshape(len(data.y), -1)
+
+
+def more(estimator: Any, data: Split) -> Record:
+    """Return the area under the ROC curve where there are two classes."""
+    if not data.is_classification or len(set(data.y.tolist())) != 2:
+        return {}
+    return {"auc": float(roc_auc_score(data.y_test, estimator.predict_proba(data.X_test)[:, 1]))}

@@ -1,0 +1,102 @@
+"""Sets are split as the experiments want them, and files that are wrong say what is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sk_sdlr.experiments import _sets
+
+
+def write(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    return rng.normal(3, 2, (40, 5)), rng.integers(0, 3, 40)
+
+
+def test_a_file_is_split_once_and_for_all_and_scaled_by_its_training_rows(tmp_path, rows):
+    X, y = rows
+    first = _sets.load(str(write(tmp_path / "a.npz", X=X, y=y)))
+    second = _sets.from_file(tmp_path / "a.npz")
+    assert first.X.shape == (30, 5) and first.X_test.shape == (10, 5)
+    assert first.is_classification
+    assert_allclose(first.X.mean(0), 0, atol=1e-5)
+    assert_allclose(first.X.std(0), 1, atol=1e-5)
+    assert abs(first.X_test.mean(0)).max() > 1e-3
+    for one, other in zip(first, second, strict=True):
+        assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", ["U3", "?", "u1"])
+def test_strings_booleans_and_small_integers_are_classes(tmp_path, rows, dtype):
+    X, y = rows
+    split = _sets.from_file(write(tmp_path / "a.npz", X=X, y=y.astype(dtype)))
+    assert split.is_classification
+    assert set(split.y) <= {0, 1, 2}
+
+
+def test_numbers_are_not_classes_and_keep_their_columns(tmp_path, rows):
+    X, _ = rows
+    split = _sets.from_file(write(tmp_path / "a.npz", X=X, Y=X[:, :2]), n_train=12)
+    assert not split.is_classification
+    assert split.y.shape == (12, 2) and split.y_test.shape == (28, 2)
+
+
+def test_images_in_a_file_are_flat_rows(tmp_path, rows):
+    path = write(tmp_path / "a.npz", X=rows[0].reshape(40, 1, 5), y=rows[1])
+    assert _sets.from_file(path).X.shape == (30, 5)
+
+
+def test_a_file_that_would_run_code_is_refused(tmp_path, rows):
+    path = write(tmp_path / "a.npz", X=rows[0], y=np.array([{}] * 40, dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        _sets.from_file(path)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"X": np.ones((9, 1))}, "no array 'y'"),
+        ({"y": np.ones(9)}, "no array 'X'"),
+        ({"X": np.ones((9, 1)), "y": np.ones(8)}, r"X.shape=\(9, 1\), y.shape=\(8,\)"),
+        ({"X": np.ones((3, 1)), "y": np.ones(3)}, "more than 7"),
+    ],
+)
+def test_a_file_of_other_contents_says_what_it_has(tmp_path, arrays, message):
+    with pytest.raises(ValueError, match=message):
+        _sets.from_file(write(tmp_path / "a.npz", **arrays))
+
+
+def test_what_is_no_set_and_no_file_says_what_there_is(tmp_path):
+    with pytest.raises(ValueError, match=r"cifar10, higgs.*however: 'higs'"):
+        _sets.load("higs")
+    with pytest.raises(FileNotFoundError, match=r"b.npz is not there"):
+        _sets.load(str(tmp_path / "b.npz"))
+
+
+def test_the_stand_in_says_what_it_stands_in_for(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"stands in .* --splicing"):
+        _sets.load("splicing", tmp_path)
+
+
+@pytest.mark.data
+def test_real_sets_have_the_sizes_of_the_paper():
+    higgs, splicing = _sets.load("higgs"), _sets.load("splicing")
+    assert higgs.X.shape == (50_000, 7)
+    assert _sets.load("higgs28").X.shape == (50_000, 28)
+    assert len(splicing.X) == 2500
+    assert_allclose(splicing.y.sum(1), 1, atol=1e-3)
+    assert _sets.load("mnist_1000").X.shape == (1000, 784)
+
+
+@pytest.mark.data
+def test_the_mean_image_of_cifar10_is_grey():
+    split = _sets.load("cifar10")
+    assert split.X.shape == (50_000, 3072) and split.X.dtype == np.float32
+    assert_allclose(split.X.mean(0), 0, atol=1e-4)

@@ -9,7 +9,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..datasets._base import import_optional
-from ..experiments._sets import load
+from ..experiments._command import check_data, data_or_exit
+from ..experiments._sets import SETS, load
 from ..experiments._store import Record, RunStore
 from ._contestants import ALLOWED, BY_DEFAULT, run
 from ._nets import net_for
@@ -32,6 +33,13 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=Path("compared"))
     arguments = parser.parse_args(argv)
+    check_data(parser, arguments.data)
+    file = Path(arguments.dataset)
+    if arguments.dataset not in SETS and not (file.suffix == ".npz" and file.is_file()):
+        parser.error(
+            f"--dataset must be one of {', '.join(SETS)}, or a file *.npz that is there, "
+            f"however: {arguments.dataset!r}."
+        )
     unknown = sorted(set(arguments.contestants) - set(ALLOWED))
     if unknown:
         parser.error(f"--contestants must be of {', '.join(ALLOWED)}, however: {unknown}.")
@@ -67,7 +75,9 @@ def run_missing(store: RunStore, arguments: argparse.Namespace, visits: float) -
     missing = [settings for settings in wanted if store.find(settings) is None]
     if not missing:
         return
-    data, net = load(arguments.dataset, arguments.data), net_for(arguments.dataset)
+    net = net_for(arguments.dataset)
+    with data_or_exit():
+        data = load(arguments.dataset, arguments.data)
     net.make(data, max_visits=1 / len(data.y)).fit(data.X, data.y)  # what torch does once only
     with tqdm(missing, desc=arguments.dataset) as bar:
         for settings in bar:

@@ -79,15 +79,13 @@ def skorch(net: Net, data: Split, visits: float, seed: int) -> Any:
 
 def plain(module: nn.Module) -> nn.Module:
     """Return the module with torch's own convolutions, as anyone writes them down."""
-    if not isinstance(module, CNN):
-        return copy.deepcopy(module)
-    plain_module = copy.deepcopy(module)
-    for i, part in enumerate(plain_module.layers):
-        if isinstance(part, nn.Conv2d):
-            plain_module.layers[i] = nn.Conv2d(
-                part.in_channels, part.out_channels, part.kernel_size, padding=part.padding
-            )
-    return plain_module
+    made = copy.deepcopy(module)
+    if isinstance(made, CNN):
+        for i, part in enumerate(made.layers):
+            if isinstance(part, nn.Conv2d):
+                sizes: Any = part.kernel_size, 1, part.padding
+                made.layers[i] = nn.Conv2d(part.in_channels, part.out_channels, *sizes)
+    return made
 
 
 def standardised(regressor: Any) -> TransformedTargetRegressor:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..datasets._base import import_optional
 from ..experiments import _sets
+from ..experiments._command import check_data, data_or_exit
 from ..experiments._store import Record, RunStore
 from . import _thresholds
 from ._experiments import STOP_THRESHOLDS
@@ -46,7 +47,11 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--lr-schedule", choices=LR_SCHEDULES, default="linear")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--out", type=Path, default=Path("reproduced"))
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    check_data(parser, arguments.data)
+    if arguments.splicing is not None and not arguments.splicing.is_file():
+        parser.error(f"--splicing must be a file that is there, however: {arguments.splicing}.")
+    return arguments
 
 
 def positive(text: str) -> int:
@@ -73,9 +78,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def load_set(name: str, *, data_home: Path | None, splicing: Path | None) -> _sets.Split:
     """Return a set; in place of the stand-in what the user has."""
-    if name == "splicing" and splicing is not None:
-        return _sets.from_file(splicing, _sets.SPLICING_TRAIN)
-    return _sets.load(name, data_home)
+    with data_or_exit():
+        if name == "splicing" and splicing is not None:
+            return _sets.from_file(splicing, _sets.SPLICING_TRAIN)
+        return _sets.load(name, data_home)
 
 
 def make_table(

@@ -8,7 +8,7 @@ training without shrinking, on held-out training rows, and are the same for all 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..estimators import (
@@ -62,7 +62,7 @@ class Experiment:
     epochs: int = 100
     batch_size: int = 100
     watched: tuple[str, ...] = ()
-    contestants: tuple[str, ...] = field(default_factory=lambda: (*CONTESTANTS,))
+    contestants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,15 @@ CONTESTANTS: dict[str, Contestant] = {
 }
 NEED_SIZES = ("fewer", "random")
 STOP_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
-for _t in STOP_THRESHOLDS:
-    CONTESTANTS[f"t={_t}"] = Contestant(
-        f"t = {_t:.0%}", lambda epochs, n, sizes, t=_t: published(t=t)
-    )
-IN_TABLES = tuple(name for name in CONTESTANTS if not name.startswith("t="))
+IN_TABLES = (*CONTESTANTS,)
+
+
+def with_stop_threshold(t: float) -> Contestant:
+    """Return sDLr with another stop threshold."""
+    return Contestant(f"t = {t:.0%}", lambda epochs, n, sizes: published(t=t))
+
+
+CONTESTANTS |= {f"t={t}": with_stop_threshold(t) for t in STOP_THRESHOLDS}
 
 MNIST_DNN = PLAIN | DENSE | {"hidden_layer_sizes": (1000,), "activation": "tanh", "lr": 1.0}
 EXPERIMENTS: dict[str, Experiment] = {

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -26,11 +25,3 @@ def remote(monkeypatch):
     remote = Remote()
     monkeypatch.setattr(pooch, "retrieve", remote)
     return remote
-
-
-@pytest.fixture
-def real_home():
-    home = os.environ.get("SK_SDLR_DATA")
-    if not home:
-        pytest.skip("SK_SDLR_DATA does not name a folder with the real data")
-    return Path(home)

@@ -14,7 +14,8 @@ def test_epochs_and_batches_are_the_papers(name):
     experiment = EXPERIMENTS[name]
     assert experiment.epochs == (50 if name.endswith("cnn") else 100)
     assert experiment.batch_size == 100
-    assert experiment.params["dropout"] == 0 and not experiment.params.get("batch_norm")
+    assert experiment.params["dropout"] == 0
+    assert not experiment.params.get("batch_norm")
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,17 @@ def test_everything_is_made_and_nothing_is_run_twice(tmp_path, small_sets, monke
     for name in figures:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
-    for title in ("MNIST, DNN", "MNIST, DBN", "CIFAR-10, CNN", "Higgs, DNN 7-20", "Higgs, DNN 7-50", "splic"):
+    for title in (
+        "MNIST, DNN",
+        "MNIST, DBN",
+        "CIFAR-10, CNN",
+        "Higgs, DNN 7-20",
+        "Higgs, DNN 7-50",
+        "splic",
+    ):
         assert f"**{title}" in printed
-    assert "not the paper's 100" in printed and "not the paper's 50" in printed
+    assert "not the paper's 100" in printed
+    assert "not the paper's 50" in printed
     monkeypatch.setattr(_runs, "run", lambda *args: 1 / 0)
     command.main(["all", *QUICK, "--out", str(tmp_path)])
     assert capsys.readouterr().out == printed
@@ -44,7 +52,8 @@ def test_the_real_splicing_set_takes_the_place_of_the_stand_in(tmp_path, small_s
     path = tmp_path / "real.npz"
     np.savez(path, X=rng.normal(size=(90, 4)), Y=rng.random((90, 3)))
     split = command.load_set("splicing", data_home=None, splicing=path)
-    assert split.X.shape == (60, 4) and split.y.shape == (60, 3)
+    assert split.X.shape == (60, 4)
+    assert split.y.shape == (60, 3)
     assert command.load_set("splicing", data_home=None, splicing=None).X.shape[1] == 20
 
 
@@ -54,6 +63,8 @@ def test_the_real_splicing_set_takes_the_place_of_the_stand_in(tmp_path, small_s
         (["table6"], "invalid choice: 'table6'"),
         (["table2", "--epochs", "0"], "at least 1, however: 0"),
         (["table2", "--seeds", "x"], "invalid positive value: 'x'"),
+        (["table2", "--data", "nowhere"], "a folder that is there, however: nowhere"),
+        (["table5", "--splicing", "no.npz"], "a file that is there, however: no.npz"),
         (["table2", "--lr-schedule", "cosine"], "invalid choice: 'cosine'"),
     ],
 )
@@ -62,6 +73,11 @@ def test_what_is_not_understood_is_said_before_any_work(argv, message, tmp_path,
         command.main([*argv, "--out", str(tmp_path / "new")])
     assert message in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_data_that_are_not_there_end_the_command_without_a_traceback(tmp_path):
+    with pytest.raises(SystemExit, match=r"error: movie_ldl/movie_ldl.npz not found .* stands in"):
+        command.main(["table5", "--data", str(tmp_path), "--out", str(tmp_path)])
 
 
 def test_it_is_a_module_to_run(monkeypatch, capsys):

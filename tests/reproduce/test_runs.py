@@ -33,7 +33,8 @@ def test_all_contestants_of_all_seeds_are_run_and_visit_what_they_should(tmp_pat
     assert sum(sizes["default_visits"]) == 1200
     for run in runs.values():
         assert len(run["duration"]) == len(run["n_active"])
-        assert 0 <= run["error"] <= 1 and run["seconds"] > 0
+        assert 0 <= run["error"] <= 1
+        assert run["seconds"] > 0
 
 
 def test_contestants_of_a_seed_begin_with_the_same_weights(small_sets):

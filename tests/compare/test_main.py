@@ -1,0 +1,89 @@
+"""The command: a table and a picture of a set, told what it is asked for."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+import numpy as np
+import pytest
+
+from sk_sdlr.compare import __main__ as command
+
+QUICK = ["--visits", "2", "--seeds", "2", "--contestants", "fewer,default,sklearn_mlp"]
+
+
+@pytest.fixture
+def file(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    np.savez(tmp_path / "mine.npz", X=X, y=np.where(X[:, 0] > 0, "yes", "no"))
+    return str(tmp_path / "mine.npz")
+
+
+def test_a_file_of_ones_own_has_its_table_and_its_picture(file, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    arguments = ["--dataset", file, *QUICK, "--out", str(out)]
+    command.main(arguments)
+    assert {path.name for path in out.iterdir()} == {"mine.json", "mine.md", "mine.png"}
+    assert (out / "mine.png").read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert (out / "mine.md").read_text() in printed
+    assert 'this package, t="auto"' in printed
+    assert "scikit-learn MLP" in printed
+    monkeypatch.setattr(command, "run", lambda *args: 1 / 0)
+    command.main(arguments)
+    assert capsys.readouterr().out == printed
+
+
+def test_an_interrupted_comparison_goes_on(file, tmp_path, monkeypatch):
+    once, made = command.run, []
+
+    def interrupted(*args):
+        if len(made) == 4:
+            raise KeyboardInterrupt
+        made.append(args[0])
+        return once(*args)
+
+    arguments = ["--dataset", file, *QUICK, "--out", str(tmp_path)]
+    monkeypatch.setattr(command, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        command.main(arguments)
+    monkeypatch.setattr(command, "run", lambda *args: made.append(args[0]) or once(*args))
+    command.main(arguments)
+    assert made == ["fewer", "default", "sklearn_mlp"] * 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "required: --dataset"),
+        (["--dataset", "higgs", "--contestants", "best"], r"however: ['best']"),
+        (["--dataset", "higgs", "--seeds", "0"], "at least 1, however: 0 and None"),
+        (["--dataset", "higs"], "mnist, mnist_1000, cifar10, higgs, higgs28, splicing, or a file"),
+        (["--dataset", "none.npz"], "however: 'none.npz'"),
+        (["--dataset", "higgs", "--data", "nowhere"], "a folder that is there, however: nowhere"),
+        (["--dataset", "higgs", "--visits", "0.5"], "at least 1, however: 3 and 0.5"),
+    ],
+)
+def test_what_is_not_understood_is_said_before_any_work(argv, message, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        command.main([*argv, "--out", str(tmp_path / "new")])
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_data_that_are_not_there_end_the_command_without_a_traceback(tmp_path):
+    with pytest.raises(SystemExit, match=r"error: HIGGS.csv.gz .* not found"):
+        command.main(
+            ["--dataset", "higgs", "--data", str(tmp_path), "--out", str(tmp_path / "new")]
+        )
+    assert not (tmp_path / "new").exists()
+
+
+def test_it_is_a_module_to_run(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["compare", "--help"])
+    monkeypatch.delitem(sys.modules, "sk_sdlr.compare.__main__")
+    with pytest.raises(SystemExit):
+        runpy.run_module("sk_sdlr.compare", run_name="__main__")
+    assert "--dataset" in capsys.readouterr().out

@@ -42,6 +42,12 @@ def figure2(figure: Any, records: Sequence[Record]) -> None:
     """Sum of squared errors on 1,000 rows of MNIST."""
     axes = figure.subplots()
     curves(axes, records, "train_squared_error", "DNN")
+    shrinking = find(records, "sdl")
+    if shrinking is not None:
+        active = np.multiply(shrinking["train_loss"], shrinking["n_active"])
+        epochs = np.arange(1, len(active) + 1)
+        axes.plot(epochs, active, color=COLORS["sdl"], lw=1.2, ls="--", label="sDNN, active rows")
+        axes.legend(frameon=False)
     axes.set(title="1,000 rows of MNIST", ylabel="sum of squared errors (Eq. 4)", yscale="log")
 
 

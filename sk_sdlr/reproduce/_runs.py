@@ -148,8 +148,8 @@ def run(
     -------
     record : dict
         ``error`` on the test rows; ``seconds`` of the training, less what the recorder took and
-        pretraining, which is ``pretraining_seconds``; ``n_active`` and ``duration`` of each epoch;
-        and what the recorder noted.
+        pretraining, which is ``pretraining_seconds``; ``n_active``, ``train_loss`` (the mean of the
+        rows visited) and ``duration`` of each epoch; and what the recorder noted.
     """
     estimator = make(experiment, settings, len(data.y), sizes)
     recorder = None
@@ -166,6 +166,7 @@ def run(
         "seconds": took - pretraining - (recorder.seconds if recorder else 0.0),
         "pretraining_seconds": pretraining,
         "n_active": [row["n_active"] for row in estimator.history_],
+        "train_loss": [round(row["train_loss"], 6) for row in estimator.history_],
         "duration": [round(row["duration"], 5) for row in estimator.history_],
     } | (recorder.curves if recorder else {})
 

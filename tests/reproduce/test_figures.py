@@ -18,6 +18,7 @@ RUNS = [
         test_error=[0.3, value],
         train_error=[0.2, value],
         train_squared_error=[9, 5],
+        train_loss=[1.5e-4, 1e-4],
         duration=[1.0, value],
         n_active=[60_000, 48_000],
     )
@@ -34,7 +35,6 @@ def figure():
 @pytest.mark.parametrize(
     ("name", "panels", "net"),
     [
-        ("figure2", 1, "DNN"),
         ("figure5", 2, "DNN"),
         ("figure6", 2, "DNN"),
         ("figure9", 2, "DBN"),
@@ -48,6 +48,13 @@ def test_a_line_a_contestant_under_the_papers_names(figure, name, panels, net):
         assert [line.get_label() for line in axes.lines] == [net, f"s{net}", f"s{net}r"]
         assert all(list(line.get_xdata()) == [1, 2] for line in axes.lines)
     figure.canvas.draw()
+
+
+def test_squared_errors_are_of_all_rows_and_of_those_visited(figure):
+    FIGURES["figure2"](figure, RUNS[:2])
+    plain, shrinking, active = figure.axes[0].lines
+    assert list(plain.get_ydata()) == list(shrinking.get_ydata()) == [9, 5]
+    assert list(active.get_ydata()) == pytest.approx([9, 4.8])
 
 
 def test_active_rows_are_in_thousands(figure):

@@ -46,6 +46,13 @@ def test_a_figure_alone_makes_only_its_own_runs(tmp_path, small_sets):
     assert len(_runs.RunStore(tmp_path / "mnist_dbn.json").records) == 2
 
 
+def test_an_experiment_of_a_table_alone_has_its_own_number_of_seeds(tmp_path, small_sets, capsys):
+    command.main(["higgs_7_50_2", "--epochs", "2", "--seeds", "2", "--out", str(tmp_path)])
+    assert "2 seeds" in capsys.readouterr().out
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"higgs_7_50_2.json", "higgs_7_50_2_2_epochs.md"}
+
+
 def test_the_real_splicing_set_takes_the_place_of_the_stand_in(tmp_path, small_sets, monkeypatch):
     monkeypatch.setattr(command._sets, "SPLICING_TRAIN", 60)
     rng = np.random.default_rng(0)

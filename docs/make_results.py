@@ -1,0 +1,76 @@
+"""Write ``results.md`` from its template and the JSON of the runs.
+
+    python docs/make_results.py
+
+In the template ``${table:NAME}`` is the table of an experiment of ``python -m sk_sdlr.reproduce``,
+``${cell:NAME:CONTESTANT:COLUMN}`` a figure of it, both of the runs with a linear learning rate,
+with ``NAME@constant`` of those with a constant one; ``${comparison:NAME}`` is the table of
+``python -m sk_sdlr.compare``; ``${machine}`` is what all of it was measured on. No figure is typed.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sk_sdlr.compare._nets import net_for
+from sk_sdlr.compare._table import table as comparison_table
+from sk_sdlr.experiments._store import Record, RunStore
+from sk_sdlr.reproduce._tables import group, row_of, table
+
+DOCS = Path(__file__).parent
+RESULTS, TEMPLATE, PAGE = DOCS / "results", DOCS / "results.template.md", DOCS / "results.md"
+COLUMNS = ("label", "error", "improvement", "seconds", "speedup", "ideal", "visits")
+PLACE = re.compile(r"\$\{([^}]+)\}")
+
+
+def page() -> str:
+    """Return the page as it has to be."""
+    return PLACE.sub(lambda match: value_of(match[1]), TEMPLATE.read_text())
+
+
+def value_of(place: str) -> str:
+    """Return what a place of the template is filled with."""
+    match place.split(":"):
+        case ["table", name]:
+            return table(name.partition("@")[0], runs_of(name))
+        case ["cell", name, contestant, column]:
+            return row_of(contestant, group(runs_of(name)))[COLUMNS.index(column)]
+        case ["comparison", name]:
+            store, visits = RunStore(RESULTS / "compare" / f"{name}.json"), net_for(name).visits
+            return comparison_table(run for run in store if run["settings"]["visits"] == visits)
+        case ["machine"]:
+            return machine()
+    raise ValueError(f"{TEMPLATE} has a place of no known kind: {place!r}.")
+
+
+def runs_of(name: str) -> list[Record]:
+    """Return the runs of an experiment at full length and with one kind of learning rate."""
+    name, _, schedule = name.partition("@")
+    runs = [
+        run
+        for run in RunStore(RESULTS / f"{name}.json")
+        if run["settings"]["lr_schedule"] == (schedule or "linear")
+    ]
+    most = max(run["settings"]["epochs"] for run in runs)
+    return [run for run in runs if run["settings"]["epochs"] == most]
+
+
+def machine() -> str:
+    """Return the processor, its cores and the versions that all runs share."""
+    found = {
+        (
+            f"{run['circumstances']['cores']} cores of an {run['circumstances']['processor']}",
+            *(f"{k} {v}" for k, v in run["circumstances"]["versions"].items() if k != "sk_sdlr"),
+        )
+        for path in sorted(RESULTS.rglob("*.json"))
+        for run in RunStore(path)
+    }
+    if len(found) != 1:
+        raise ValueError(f"runs were made on more than one machine: {found}.")
+    return ", ".join(found.pop())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
+    print(f"written: {PAGE}")

@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint docs benchmark clean
+.PHONY: demo test lint docs benchmark results clean
+
+REPRODUCE = $(BIN)/python -m sk_sdlr.reproduce --out docs/results
+COMPARE = $(BIN)/python -m sk_sdlr.compare --out docs/results/compare
 
 demo: .venv/demo
 	$(BIN)/python examples/plot_demo.py
@@ -24,11 +27,27 @@ docs: .venv/docs
 benchmark: .venv/demo
 	$(BIN)/python benchmarks/overhead.py
 
+# Hours; what is in docs/results already is not run again. SK_SDLR_DATA names the data folder.
+results: .venv/demo
+	$(REPRODUCE) mnist_dnn --seeds 3
+	$(REPRODUCE) mnist_dbn --seeds 3
+	$(REPRODUCE) mnist_cnn --seeds 1 --precision bfloat16
+	$(REPRODUCE) cifar10_cnn --seeds 1 --precision bfloat16
+	for rate in linear constant; do for table in table4 table5; do \
+	  $(REPRODUCE) $$table --seeds 10 --lr-schedule $$rate; done; done
+	for figure in 2 5 6 7 8 9; do $(REPRODUCE) figure$$figure; done
+	$(REPRODUCE) figure10 --precision bfloat16
+	$(COMPARE) --dataset mnist --seeds 3
+	$(COMPARE) --dataset higgs --seeds 10
+	$(COMPARE) --dataset higgs28 --seeds 10
+	$(COMPARE) --dataset cifar10 --seeds 1
+	$(BIN)/python docs/make_results.py
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
 .venv/demo: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) --editable '.[data,plot]'
+	$(PIP) --editable '.[experiments]'
 	touch $@
 
 .venv/dev: pyproject.toml constraints.txt | .venv/bin/python

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 
 import numpy as np
-import torch
-from sklearn.preprocessing import StandardScaler
 
 from sk_sdlr.datasets import load_cifar10, load_higgs, load_mnist
-
-PACKAGES = ("sk_sdlr", "torch", "scikit-learn", "skorch", "numpy")
-HIGGS_TRAIN = 50_000
-
-
-def circumstances() -> dict:
-    """Return what a benchmark runs on."""
-    return {
-        "machine": platform.machine(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "versions": {package: version(package) for package in PACKAGES},
-    }
+from sk_sdlr.experiments._circumstances import circumstances
+from sk_sdlr.experiments._sets import HIGGS_TRAIN, scaled
 
 
 def save(name: str, results: dict, out: str | None) -> Path:
@@ -40,13 +21,6 @@ def save(name: str, results: dict, out: str | None) -> Path:
     path.write_text(json.dumps({"circumstances": circumstances(), **results}, indent=1) + "\n")
     print(f"written: {path}")
     return path
-
-
-def seconds(action: Callable[..., object], *arguments: object) -> float:
-    """Return how long the call takes."""
-    began = perf_counter()
-    action(*arguments)
-    return perf_counter() - began
 
 
 def medians(runs: list[dict[str, float]]) -> dict[str, float]:
@@ -61,9 +35,7 @@ def higgs(features: str = "high") -> tuple[np.ndarray, ...]:
     except FileNotFoundError:
         print("HIGGS is not there; generated rows of the same shape take its place.")
         X, y = _noise(64_000, 7 if features == "high" else 28, 2)
-    scaler = StandardScaler().fit(X[:HIGGS_TRAIN])
-    X = scaler.transform(X)
-    return X[:HIGGS_TRAIN], y[:HIGGS_TRAIN], X[HIGGS_TRAIN:], y[HIGGS_TRAIN:]
+    return scaled(X[:HIGGS_TRAIN], y[:HIGGS_TRAIN], X[HIGGS_TRAIN:], y[HIGGS_TRAIN:])
 
 
 def mnist() -> tuple[np.ndarray, ...]:
@@ -92,11 +64,3 @@ def _noise(n_samples: int, n_features: int, n_classes: int) -> tuple[np.ndarray,
     X = rng.random((n_samples, n_features), dtype=np.float32)
     scores = X @ rng.normal(size=(n_features, n_classes))
     return X, scores.argmax(1)
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()

@@ -9,21 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from _common import seconds
 from _study_sets import SETS, load
 from sklearn.metrics import average_precision_score, log_loss, mean_squared_error, zero_one_loss
-from torch import Generator
 
 from sk_sdlr import ShrinkingCNNClassifier, ShrinkingDNNClassifier, ShrinkingDNNRegressor
-from sk_sdlr.policies import (
-    ActiveSet,
-    EpochErrors,
-    FullData,
-    InfoBatch,
-    Policy,
-    SelectiveBackprop,
-    ShrinkRecall,
-)
+from sk_sdlr.experiments._controls import RandomOfSizes
+from sk_sdlr.experiments._fit import seconds
+from sk_sdlr.policies import FullData, InfoBatch, Policy, SelectiveBackprop, ShrinkRecall
 
 POLICIES: dict[str, Callable[[], Policy]] = {
     "full": FullData,
@@ -56,25 +48,6 @@ class Case:
     split: str
     seed: int
     policy: str
-
-
-@dataclass
-class RandomOfSizes(Policy):
-    """Random rows, as many an epoch as another run visited.
-
-    Parameters
-    ----------
-    sizes : tuple of int
-        Rows of each epoch.
-    """
-
-    sizes: tuple[int, ...] = ()
-
-    def update(self, active: ActiveSet, epoch: EpochErrors, *, generator: Generator) -> ActiveSet:
-        """Return random rows; see :meth:`Policy.update`."""
-        n = epoch.n_samples
-        size = self.sizes[epoch.epoch] if epoch.epoch < len(self.sizes) else n
-        return ActiveSet(torch.randperm(n, generator=generator)[:size].sort().values)
 
 
 def run(case: Case, policy: Policy) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import argparse
 from statistics import mean, stdev
 
 import numpy as np
-from _common import higgs, save, seconds
+from _common import higgs, save
 from sklearn.datasets import load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_sdlr import ShrinkingDNNClassifier
+from sk_sdlr.experiments._fit import seconds
 
 
 def digits() -> tuple[np.ndarray, ...]:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from _common import cifar10, higgs, medians, mnist, save, seconds
+from _common import cifar10, higgs, medians, mnist, save
 from sklearn.neural_network import MLPClassifier
 from skorch import NeuralNetClassifier
 from torch import nn
@@ -29,6 +29,7 @@ from torch import nn
 from sk_sdlr import ShrinkingCNNClassifier, ShrinkingDNNClassifier
 from sk_sdlr.estimators._base import BaseShrinkingEstimator
 from sk_sdlr.estimators._precision import has_bfloat16
+from sk_sdlr.experiments._fit import seconds
 from sk_sdlr.modules import CNN, MLP
 from sk_sdlr.training import AutogradStep, DenseStep
 from sk_sdlr.training._isolation import choose_threads, step_flops, threads

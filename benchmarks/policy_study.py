@@ -24,10 +24,11 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
-from _common import circumstances
 from _study_runs import OPTIMIZERS, POLICIES, Case, run_all_policies
 from _study_sets import SETS
 from joblib import Parallel, delayed
+
+from sk_sdlr.experiments._circumstances import circumstances
 
 
 def table(records: list[dict[str, Any]]) -> Iterator[str]:

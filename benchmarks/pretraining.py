@@ -22,11 +22,12 @@ import gc
 
 import numpy as np
 import torch
-from _common import medians, mnist, save, seconds
+from _common import medians, mnist, save
 from sklearn.neural_network import BernoulliRBM
 from torch import Tensor
 
 from sk_sdlr.estimators._precision import has_bfloat16
+from sk_sdlr.experiments._fit import seconds
 from sk_sdlr.modules import RBM
 from sk_sdlr.policies import FullData
 from sk_sdlr.training import Budget, ContrastiveDivergenceStep

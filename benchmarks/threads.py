@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 
 import torch
-from _common import medians, save, seconds
+from _common import medians, save
 from torch import nn
 
+from sk_sdlr.experiments._fit import seconds
 from sk_sdlr.modules import MLP
 from sk_sdlr.training import AutogradStep, DenseStep
 from sk_sdlr.training._isolation import threads

@@ -116,6 +116,8 @@ def make_figure(
     with plt.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = plt.figure(figsize=(9 if target in WIDE else 5, 3.4), layout="constrained")
         FIGURES[target](figure, content)
+        if options.epochs is not None:
+            figure.suptitle(f"{options.epochs} epochs, not the paper's number")
         path = out / f"{stem(target, options)}.png"
         figure.savefig(path, dpi=150)
         plt.close(figure)

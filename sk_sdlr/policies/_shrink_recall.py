@@ -21,7 +21,7 @@ from ._auto_recall import (
     still_easy,
     with_sample,
 )
-from ._base import ActiveSet, EpochErrors, Policy, check_finite, order_statistic, rows_where
+from ._base import ActiveSet, EpochErrors, Policy, check_finite, order_statistic, rows_of, rows_where
 
 
 @dataclass
@@ -228,12 +228,12 @@ def drop_lowest(active: ActiveSet, error: Tensor, n_dropped: int) -> ActiveSet:
         The others.
     """
     highest_dropped = order_statistic(error, n_dropped - 1)
-    kept = rows_where(error > highest_dropped)
+    kept = rows_of(active.index, error > highest_dropped)
     n_ties_kept = error.shape[0] - n_dropped - kept.shape[0]
     if n_ties_kept:
-        ties = rows_where(error == highest_dropped)
+        ties = rows_of(active.index, error == highest_dropped)
         kept = torch.cat([kept, ties[-n_ties_kept:]]).sort().values
-    return ActiveSet(active.index.index_select(0, kept), threshold=float(highest_dropped))
+    return ActiveSet(kept, threshold=float(highest_dropped))
 
 
 def block_size(batch_size: int, s: float) -> int:

@@ -59,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     store = RunStore(arguments.out / f"{name}.json")
     visits = arguments.visits or net_for(arguments.dataset).visits
     run_missing(store, arguments, visits)
-    records = [record for record in store if record["settings"]["visits"] == visits]
+    shown = {"dataset": arguments.dataset, "visits": visits}
+    records = [run for run in store if shown.items() <= run["settings"].items()]
     print(table(records))
     (arguments.out / f"{name}.md").write_text(table(records) + "\n")
     picture(records, arguments.out / f"{name}.png", f"{name}, {visits:g} visits of each row")

@@ -21,7 +21,15 @@ from ._auto_recall import (
     still_easy,
     with_sample,
 )
-from ._base import ActiveSet, EpochErrors, Policy, check_finite, order_statistic, rows_of, rows_where
+from ._base import (
+    ActiveSet,
+    EpochErrors,
+    Policy,
+    check_finite,
+    order_statistic,
+    rows_of,
+    rows_where,
+)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +35,18 @@ def test_a_file_of_ones_own_has_its_table_and_its_picture(file, tmp_path, monkey
     monkeypatch.setattr(command, "run", lambda *args: 1 / 0)
     command.main(arguments)
     assert capsys.readouterr().out == printed
+
+
+def test_other_visits_and_other_files_of_the_name_are_other_tables(file, tmp_path, capsys):
+    other = tmp_path / "other" / "mine.npz"
+    other.parent.mkdir()
+    other.write_bytes(Path(file).read_bytes())
+    arguments = ["--seeds", "1", "--contestants", "fewer", "--out", str(tmp_path / "out")]
+    for dataset, visits in ((file, "2"), (file, "3"), (str(other), "2")):
+        command.main(["--dataset", dataset, "--visits", visits, *arguments])
+        row = capsys.readouterr().out.splitlines()[2]
+        assert row.startswith("| control: all rows")
+        assert row.endswith(f"| {visits}.0 n         | 1       |")
 
 
 def test_an_interrupted_comparison_goes_on(file, tmp_path, monkeypatch):

@@ -4,7 +4,8 @@
 
 In the template ``${table:NAME}`` is the table of an experiment of ``python -m sk_sdlr.reproduce``,
 ``${cell:NAME:CONTESTANT:COLUMN}`` a figure of it, both of the runs with a linear learning rate,
-with ``NAME@constant`` of those with a constant one; ``${comparison:NAME}`` is the table of
+with ``NAME@constant`` of those with a constant one, and with ``NAME@constant@0.1`` of those with a
+constant one of 0.1, in place of the experiment's own; ``${comparison:NAME}`` is the table of
 ``python -m sk_sdlr.compare``; ``${machine}`` is what all of it was measured on. No figure is typed.
 """
 
@@ -46,11 +47,12 @@ def value_of(place: str) -> str:
 
 def runs_of(name: str) -> list[Record]:
     """Return the runs of an experiment at full length and with one kind of learning rate."""
-    name, _, schedule = name.partition("@")
+    name, *kind = name.split("@")
+    schedule, rate = (*kind, *("linear", "")[len(kind) :])
     runs = [
         run
         for run in RunStore(RESULTS / f"{name}.json")
-        if run["settings"]["lr_schedule"] == (schedule or "linear")
+        if run["settings"]["lr_schedule"] == schedule and str(run["settings"].get("lr", "")) == rate
     ]
     most = max(run["settings"]["epochs"] for run in runs)
     return [run for run in runs if run["settings"]["epochs"] == most]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from functools import lru_cache, partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--splicing", type=Path, help="npz with X and Y, in place of the stand-in")
     parser.add_argument("--epochs", type=positive, help="in place of the paper's number")
     parser.add_argument("--seeds", type=positive, default=5, help="of the tables (default: 5)")
+    parser.add_argument("--lr", type=rate, help="in place of the experiment's learning rate")
     parser.add_argument("--lr-schedule", choices=LR_SCHEDULES, default="linear")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--out", type=Path, default=Path("reproduced"))
@@ -64,11 +67,19 @@ def positive(text: str) -> int:
     return number
 
 
+def rate(text: str) -> float:
+    """Return a positive number."""
+    number = float(text)
+    if not 0 < number < inf:
+        raise argparse.ArgumentTypeError(f"it must be positive, however: {text}")
+    return number
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
     arguments = parse(argv)
     import_optional("matplotlib", "Drawing the figures", "sk_sdlr[plot]")
-    options = Options(arguments.epochs, arguments.seeds, arguments.lr_schedule, arguments.precision)
+    options = Options(**{field.name: getattr(arguments, field.name) for field in fields(Options)})
     arguments.out.mkdir(parents=True, exist_ok=True)
     load = lru_cache(1)(partial(load_set, data_home=arguments.data, splicing=arguments.splicing))
     for target in TARGETS if arguments.target == "all" else (arguments.target,):
@@ -105,7 +116,7 @@ def make_figure(
     """Run the experiment of a figure, with one seed, and draw it."""
     import matplotlib.pyplot as plt
 
-    once = Options(options.epochs, 1, options.lr_schedule, options.precision)
+    once = replace(options, seeds=1)
     content: Any
     if target == "figure8":
         content = _thresholds.measure(once, out, load)
@@ -126,11 +137,11 @@ def make_figure(
 
 def stem(target: str, options: Options) -> str:
     """Return the name of a target's files; those of unusual options do not take others' place."""
-    usual = Options(seeds=options.seeds)
+    forms = {"epochs": "{}_epochs", "lr": "lr_{:g}", "lr_schedule": "{}", "precision": "{}"}
     parts = [
-        f"{getattr(options, name)}" + "_epochs" * (name == "epochs")
-        for name in ("epochs", "lr_schedule", "precision")
-        if getattr(options, name) != getattr(usual, name)
+        form.format(getattr(options, name))
+        for name, form in forms.items()
+        if getattr(options, name) != getattr(Options(), name)
     ]
     return "_".join([target, *parts])
 

@@ -32,16 +32,20 @@ class Options:
         How the learning rate goes on.
     precision : str, default="float32"
         The estimators' `precision`.
+    lr : float or None, default=None
+        In place of the experiment's initial learning rate.
     """
 
     epochs: int | None = None
     seeds: int = 5
     lr_schedule: str = "linear"
     precision: str = "float32"
+    lr: float | None = None
 
     def settings(self, name: str, contestant: str, seed: int) -> Record:
         """Return what a run is found again by."""
-        return {
+        own_rate = {} if self.lr is None else {"lr": self.lr}
+        return own_rate | {
             "experiment": name,
             "contestant": contestant,
             "seed": seed,
@@ -125,6 +129,8 @@ def make(experiment: Experiment, settings: Record, n: int, sizes: tuple[int, ...
         "device": "cpu",
         "anneal": 0.0,
     }
+    if "lr" in settings:
+        params["lr"] = settings["lr"]
     return experiment.kind(**experiment.params | params | chosen)
 
 

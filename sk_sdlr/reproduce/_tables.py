@@ -114,6 +114,8 @@ def notes(name: str, records: dict[str, dict[int, Record]]) -> str:
     ]
     parts.append(f"{seeds} seed" + "s" * (seeds > 1))
     parts.append(f"{settings['lr_schedule']} learning rate")
+    if "lr" in settings:
+        parts[-1] += f" from {settings['lr']:g}"
     if settings["precision"] != "float32":
         parts.append(f"precision {settings['precision']}")
     text = ", ".join(parts) + "."

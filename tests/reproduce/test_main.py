@@ -69,6 +69,8 @@ def test_the_real_splicing_set_takes_the_place_of_the_stand_in(tmp_path, small_s
     [
         (["table6"], "invalid choice: 'table6'"),
         (["table2", "--epochs", "0"], "at least 1, however: 0"),
+        (["table2", "--lr", "0"], "must be positive, however: 0"),
+        (["table2", "--lr", "inf"], "must be positive, however: inf"),
         (["table2", "--seeds", "x"], "invalid positive value: 'x'"),
         (["table2", "--data", "nowhere"], "a folder that is there, however: nowhere"),
         (["table5", "--splicing", "no.npz"], "a file that is there, however: no.npz"),

@@ -94,12 +94,22 @@ def test_pretraining_has_its_own_seconds(tmp_path, small_sets):
     assert dbn["seconds"] > 0
 
 
+def test_a_rate_of_ones_own_is_that_of_the_run(small_sets):
+    experiment = EXPERIMENTS["higgs_7_50_2"]
+    settings = Options(lr=0.25, lr_schedule="constant").settings("higgs_7_50_2", "plain", 0)
+    net = make(experiment, settings, 120, ())
+    assert (net.lr, net.lr_schedule) == (0.25, None)
+    settings = Options().settings("higgs_7_50_2", "plain", 0)
+    net = make(experiment, settings, 120, ())
+    assert (net.lr, net.lr_schedule) == (experiment.params["lr"], "linear")
+
+
 def test_a_control_without_its_model_says_so(tmp_path, small_sets):
     with pytest.raises(ValueError, match=r"no run of sDLr"):
         run_all("higgs_7_50_2", QUICK, tmp_path, load, ["random"])
 
 
-@pytest.mark.parametrize("change", [{"epochs": 3}, {"lr_schedule": "constant"}])
+@pytest.mark.parametrize("change", [{"epochs": 3}, {"lr_schedule": "constant"}, {"lr": 0.5}])
 def test_other_options_are_other_runs(tmp_path, small_sets, change):
     options = {"epochs": 2, "seeds": 1}
     for some in (options, options | change):

@@ -54,10 +54,10 @@ def test_what_has_to_be_known_is_said(runs):
     assert "Ended on a part of the rows: sDLr." in text
     assert "stand-in" not in text
     for run in runs:
-        run["settings"] |= {"epochs": 2, "precision": "bfloat16"}
+        run["settings"] |= {"epochs": 2, "precision": "bfloat16", "lr": 0.5}
         run["pretraining_seconds"] = 3.0
     text = table("mnist_cnn", runs)
-    assert "2 epochs, **not the paper's 50**, 2 seeds" in text
+    assert "2 epochs, **not the paper's 50**, 2 seeds, linear learning rate from 0.5" in text
     assert "precision bfloat16" in text
     assert "Pretraining, the same for all, took 3 s" in text
     assert "stand-in" in table("splicing", runs)

@@ -112,6 +112,7 @@ CONTESTANTS: dict[str, Contestant] = {
         lambda epochs, n, sizes: {"policy": RandomOfSizes(sizes), "anneal": 0.0},
     ),
 }
+PUBLISHED = ("sdl", "sdlr", "sdlr_eq9")
 NEED_SIZES = ("fewer", "random")
 STOP_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
 IN_TABLES = (*CONTESTANTS,)

@@ -8,7 +8,7 @@ from statistics import mean, median, stdev
 from tabulate import tabulate
 
 from ..experiments._store import Record
-from ._experiments import CONTESTANTS, EXPERIMENTS, NEED_SIZES
+from ._experiments import CONTESTANTS, EXPERIMENTS, PUBLISHED
 from ._paper import REPORTED
 
 COLUMNS = ("", "test error", "IMP", "seconds", "speed-up", "ideal", "rows visited")
@@ -122,7 +122,7 @@ def notes(name: str, records: dict[str, dict[int, Record]]) -> str:
     stopped = [
         CONTESTANTS[contestant].label
         for contestant, by_seed in records.items()
-        if contestant not in NEED_SIZES
+        if contestant in PUBLISHED  # the last epoch of the others may be cut short by a budget
         and any(run["n_active"][-1] < run["n_active"][0] for run in by_seed.values())
     ]
     if stopped:

@@ -63,8 +63,8 @@ def test_what_has_to_be_known_is_said(runs):
     assert "stand-in" in table("splicing", runs)
 
 
-def test_a_control_that_ends_with_its_budget_is_not_in_mid_cycle(runs):
-    runs.append(record("fewer", 0, 0.2, 5.0, [10, 5]))
+def test_what_ends_with_its_budget_is_not_in_mid_cycle(runs):
+    runs += [record(name, 0, 0.2, 5.0, [10, 5]) for name in ("fewer", "default_visits")]
     assert "rows: sDLr." in table("mnist_dnn", runs)
 
 

@@ -21,7 +21,7 @@ from sk_sdlr.modules import CNN
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 6)).astype("f")
 CLASSES = Split(X, (X[:, 0] > 0).astype(int), X, (X[:, 0] > 0).astype(int))
-SMALL = perceptron(8, 3.0)
+SMALL = perceptron(8, 3.0, 0.4)
 
 
 def state(module):

@@ -15,7 +15,8 @@ import re
 from pathlib import Path
 
 from sk_sdlr.compare._nets import net_for
-from sk_sdlr.compare._table import table as comparison_table
+from sk_sdlr.compare._table import runs_of as comparison_runs
+from sk_sdlr.compare._table import tables
 from sk_sdlr.experiments._store import Record, RunStore
 from sk_sdlr.reproduce._tables import group, row_of, table
 
@@ -38,8 +39,8 @@ def value_of(place: str) -> str:
         case ["cell", name, contestant, column]:
             return row_of(contestant, group(runs_of(name)))[COLUMNS.index(column)]
         case ["comparison", name]:
-            store, visits = RunStore(RESULTS / "compare" / f"{name}.json"), net_for(name).visits
-            return comparison_table(run for run in store if run["settings"]["visits"] == visits)
+            store = RunStore(RESULTS / "compare" / f"{name}.json")
+            return "\n\n".join(tables(comparison_runs(store, name, net_for(name).visits)))
         case ["machine"]:
             return machine()
     raise ValueError(f"{TEMPLATE} has a place of no known kind: {place!r}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,10 +13,10 @@ from ..datasets._base import import_optional
 from ..experiments._command import check_data, data_or_exit
 from ..experiments._sets import SETS, load
 from ..experiments._store import Record, RunStore
-from ._contestants import ALLOWED, BY_DEFAULT, run
+from ._contestants import ALLOWED, BY_DEFAULT, ONCE, run
 from ._nets import net_for
 from ._picture import draw
-from ._table import table
+from ._table import runs_of, tables
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -23,7 +24,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m sk_sdlr.compare", description=__doc__)
     parser.add_argument("--dataset", required=True, help="mnist, higgs, higgs28, cifar10, FILE.npz")
     parser.add_argument("--data", type=Path, help="the data folder (default: SK_SDLR_DATA)")
-    parser.add_argument("--visits", type=float, help="of each row, on average")
+    parser.add_argument(
+        "--visits", type=budgets, help="of each row, on average; one or more, as in 6,12"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
         "--contestants",
@@ -43,12 +46,17 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     unknown = sorted(set(arguments.contestants) - set(ALLOWED))
     if unknown:
         parser.error(f"--contestants must be of {', '.join(ALLOWED)}, however: {unknown}.")
-    if arguments.seeds < 1 or not (arguments.visits or 1) >= 1:
-        parser.error(
-            "--seeds and --visits must be at least 1, however: "
-            f"{arguments.seeds} and {arguments.visits}."
-        )
+    if arguments.seeds < 1:
+        parser.error(f"--seeds must be at least 1, however: {arguments.seeds}.")
     return arguments
+
+
+def budgets(text: str) -> list[float]:
+    """Return numbers that are all at least 1, ascending."""
+    numbers = sorted({float(part) for part in text.split(",")})
+    if not 1 <= numbers[0] <= numbers[-1] < inf:
+        raise argparse.ArgumentTypeError(f"they must be at least 1, however: {text}")
+    return numbers
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -57,21 +65,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     import_optional("matplotlib", "Drawing the picture", "sk_sdlr[plot]")
     name = Path(arguments.dataset).stem
     store = RunStore(arguments.out / f"{name}.json")
-    visits = arguments.visits or net_for(arguments.dataset).visits
+    visits = arguments.visits or list(net_for(arguments.dataset).visits)
     run_missing(store, arguments, visits)
-    shown = {"dataset": arguments.dataset, "visits": visits}
-    records = [run for run in store if shown.items() <= run["settings"].items()]
-    print(table(records))
-    (arguments.out / f"{name}.md").write_text(table(records) + "\n")
-    picture(records, arguments.out / f"{name}.png", f"{name}, {visits:g} visits of each row")
+    records = runs_of(store, arguments.dataset, visits)
+    text = "\n\n".join(tables(records)) + "\n"
+    print(text)
+    (arguments.out / f"{name}.md").write_text(text)
+    picture(records, arguments.out / f"{name}.png", name)
 
 
-def run_missing(store: RunStore, arguments: argparse.Namespace, visits: float) -> None:
+def run_missing(store: RunStore, arguments: argparse.Namespace, visits: list[float]) -> None:
     """Make the runs that are not on disk yet, the contestants of a seed one after the other."""
     wanted = [
-        {"dataset": arguments.dataset, "contestant": name, "seed": seed, "visits": visits}
+        {"dataset": arguments.dataset, "contestant": name, "seed": seed, "visits": budget}
         for seed in range(arguments.seeds)
+        for budget in visits
         for name in arguments.contestants
+        if budget == visits[-1] or name not in ONCE
     ]
     missing = [settings for settings in wanted if store.find(settings) is None]
     if not missing:
@@ -83,7 +93,8 @@ def run_missing(store: RunStore, arguments: argparse.Namespace, visits: float) -
     with tqdm(missing, desc=arguments.dataset) as bar:
         for settings in bar:
             bar.set_postfix_str(f"{settings['contestant']}, seed {settings['seed']}")
-            store.add(settings, run(settings["contestant"], net, data, visits, settings["seed"]))
+            name, seed = settings["contestant"], settings["seed"]
+            store.add(settings, run(name, net, data, settings["visits"], seed))
 
 
 def picture(records: list[Record], path: Path, title: str) -> None:

@@ -27,6 +27,8 @@ CHOICES: dict[str, tuple[str, Any, dict[str, Any]]] = {
     ),
     "default": ('this package, t="auto"', ShrinkRecall, {"anneal": 0.1}),
 }
+# What is trained for one budget only: a longer run, and trees, which have none.
+ONCE = ("all", "hist_gradient_boosting")
 BY_DEFAULT = (*CHOICES, "infobatch", "selective_backprop", *RIVALS)
 ALLOWED = (*CHOICES, *POLICIES, *RIVALS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import mean, median, stdev
 
 from tabulate import tabulate
@@ -12,6 +12,23 @@ from ._contestants import ALLOWED, label_of
 
 COLUMNS = ["", "test error", "less the control's", "seconds", "rows visited", "seeds"]
 CONTROL = "fewer"
+
+
+def runs_of(records: Iterable[Record], dataset: str, visits: Sequence[float]) -> list[Record]:
+    """Return the runs on a set with one of these budgets."""
+    return [
+        record
+        for record in records
+        if record["settings"]["dataset"] == dataset and record["settings"]["visits"] in visits
+    ]
+
+
+def tables(records: Iterable[Record]) -> Iterator[str]:
+    """Yield a heading and a table for each budget, the largest first."""
+    records = list(records)
+    for visits in sorted({record["settings"]["visits"] for record in records}, reverse=True):
+        of_budget = [record for record in records if record["settings"]["visits"] == visits]
+        yield f"**{visits:g} visits of each row**\n\n{table(of_budget)}"
 
 
 def grouped(records: Iterable[Record]) -> dict[str, dict[int, Record]]:

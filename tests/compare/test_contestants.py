@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 4)).astype("f")
 Y = (X[:, 0] + RNG.normal(size=200) > 0).astype(int)
 DATA = Split(X[:150], Y[:150], X[150:], Y[150:])
-NET = perceptron(5, 4.0, 0.4)
+NET = perceptron(5, (4.0,), 0.4)
 
 
 @pytest.mark.parametrize("name", ALLOWED)

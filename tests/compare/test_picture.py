@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 
-from sk_sdlr.compare._picture import draw
+from sk_sdlr.compare._picture import draw, point_of
 
 
-def record(contestant, seed, error, seconds, visits):
-    settings = {"contestant": contestant, "seed": seed}
+def record(contestant, seed, error, seconds, visits, budget=4.0):
+    settings = {"contestant": contestant, "seed": seed, "visits": budget}
     return {"settings": settings, "error": error, "seconds": seconds, "visits": visits}
 
 
@@ -17,13 +17,18 @@ def test_points_are_means_and_what_visits_no_rows_is_on_the_left_only():
     runs = [
         record("default", 0, 0.1, 1.0, 4.0),
         record("default", 1, 0.3, 3.0, 4.0),
+        record("default", 0, 0.4, 0.5, 2.0, budget=2.0),
         record("hist_gradient_boosting", 0, 0.25, 0.5, None),
     ]
     draw(figure, runs, "a title")
     figure.canvas.draw()
     left, right = figure.axes
-    points = [tuple(container[0].get_xydata()[0]) for container in left.containers]
-    assert points == [(2.0, 0.2), (0.5, 0.25)]
-    assert [tuple(c[0].get_xydata()[0]) for c in right.containers] == [(4.0, 0.2)]
+    points = [container[0].get_xydata().tolist() for container in left.containers]
+    assert points == [[[0.5, 0.4], [2.0, 0.2]], [[0.5, 0.25]]]
+    assert [c[0].get_xydata().tolist() for c in right.containers] == [[[2.0, 0.4], [4.0, 0.2]]]
     assert len(figure.legends[0].texts) == 2
     plt.close(figure)
+
+
+def test_a_single_run_has_no_spread():
+    assert point_of([record("default", 0, 0.1, 1.0, 4.0)]) == (1.0, 0.1, 0.0, 4.0)

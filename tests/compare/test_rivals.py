@@ -21,7 +21,7 @@ from sk_sdlr.modules import CNN
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 6)).astype("f")
 CLASSES = Split(X, (X[:, 0] > 0).astype(int), X, (X[:, 0] > 0).astype(int))
-SMALL = perceptron(8, 3.0, 0.4)
+SMALL = perceptron(8, (3.0,), 0.4)
 
 
 def state(module):
@@ -49,7 +49,7 @@ def test_skorchs_rate_falls_as_ours_does():
 
 
 def test_without_the_order_of_rows_skorch_trains_as_we_do():
-    whole = Net(SMALL.params | {"batch_size": 80}, 3.0)
+    whole = Net(SMALL.params | {"batch_size": 80}, (3.0,))
     rival = RIVALS["skorch"][1](whole, CLASSES, 3, 0).fit(X, CLASSES.y)
     ours = whole.make(CLASSES, policy=FullData(), max_visits=3, random_state=0)
     ours.fit(X, CLASSES.y)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sk_sdlr.compare._table import difference, grouped, spread, table
+from sk_sdlr.compare._table import difference, grouped, runs_of, spread, table, tables
 
 
 def record(contestant, seed, error, seconds=1.0, visits=4.0, **more):
@@ -36,6 +36,17 @@ def test_differences_are_within_a_seed():
 def test_the_area_under_the_curve_has_a_column_where_there_is_one():
     text = table([record("fewer", 0, 0.2, auc=0.75)])
     assert cells(text, "control: all rows") == ["0.2000", "", "0.7500", "1", "4.0 n", "1"]
+
+
+def test_each_budget_has_its_table_the_largest_first():
+    runs = [record("fewer", 0, visits / 100, visits=visits) for visits in (4.0, 8.0, 16.0)]
+    for run in runs:
+        run["settings"] |= {"visits": run["visits"], "dataset": "a"}
+    runs.append({"settings": {"visits": 4.0, "dataset": "b"}})
+    first, second = tables(runs_of(runs, "a", (4.0, 8.0)))
+    assert first.startswith("**8 visits of each row**")
+    assert cells(first, "control: all rows")[0] == "0.0800"
+    assert cells(second, "control: all rows")[0] == "0.0400"
 
 
 def test_rows_are_in_one_order_whatever_the_runs():

@@ -62,7 +62,7 @@ def budgets(text: str) -> list[float]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
     arguments = parse(argv)
-    import_optional("matplotlib", "Drawing the picture", "sk_sdlr[plot]")
+    import_optional("matplotlib", "Drawing the picture", "sk_sdlr[experiments]")
     name = Path(arguments.dataset).stem
     store = RunStore(arguments.out / f"{name}.json")
     visits = arguments.visits or list(net_for(arguments.dataset).visits)

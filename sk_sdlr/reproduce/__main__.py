@@ -78,7 +78,7 @@ def rate(text: str) -> float:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
     arguments = parse(argv)
-    import_optional("matplotlib", "Drawing the figures", "sk_sdlr[plot]")
+    import_optional("matplotlib", "Drawing the figures", "sk_sdlr[experiments]")
     options = Options(**{field.name: getattr(arguments, field.name) for field in fields(Options)})
     arguments.out.mkdir(parents=True, exist_ok=True)
     load = lru_cache(1)(partial(load_set, data_home=arguments.data, splicing=arguments.splicing))
@@ -143,6 +143,8 @@ def stem(target: str, options: Options) -> str:
         for name, form in forms.items()
         if getattr(options, name) != getattr(Options(), name)
     ]
+    if options.splicing is not None and target in ("table5", "splicing"):
+        parts.append(options.splicing.stem)
     return "_".join([target, *parts])
 
 

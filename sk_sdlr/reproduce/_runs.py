@@ -34,6 +34,8 @@ class Options:
         The estimators' `precision`.
     lr : float or None, default=None
         In place of the experiment's initial learning rate.
+    splicing : Path or None, default=None
+        The npz file that takes the place of the stand-in.
     """
 
     epochs: int | None = None
@@ -41,11 +43,14 @@ class Options:
     lr_schedule: str = "linear"
     precision: str = "float32"
     lr: float | None = None
+    splicing: Path | None = None
 
     def settings(self, name: str, contestant: str, seed: int) -> Record:
         """Return what a run is found again by."""
-        own_rate = {} if self.lr is None else {"lr": self.lr}
-        return own_rate | {
+        own: Record = {} if self.lr is None else {"lr": self.lr}
+        if name == "splicing" and self.splicing is not None:
+            own["file"] = str(self.splicing.resolve())
+        return own | {
             "experiment": name,
             "contestant": contestant,
             "seed": seed,

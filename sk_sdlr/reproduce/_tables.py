@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import mean, median, stdev
 
 from tabulate import tabulate
@@ -133,6 +134,8 @@ def notes(name: str, records: dict[str, dict[int, Record]]) -> str:
             f" Pretraining, the same for all, took {median(pretraining):.3g} s more, and is not "
             "in the seconds."
         )
-    if name == "splicing":
+    if name == "splicing" and "file" in settings:
+        text += f" The set is {Path(settings['file']).name}."
+    elif name == "splicing":
         text += " The set is a stand-in for the paper's Alternative Splicing, with other features."
     return text

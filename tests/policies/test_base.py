@@ -20,7 +20,7 @@ from sk_sdlr.policies import (
     SelectiveBackprop,
     ShrinkRecall,
 )
-from sk_sdlr.policies._base import check_finite, order_statistic, rows_where
+from sk_sdlr.policies._base import check_finite, order_statistic, rows_of, rows_where
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=50)
 
@@ -176,6 +176,14 @@ def test_order_statistic_is_that_of_torch(errors, data):
     assert torch.equal(found, errors.kthvalue(rank + 1, dim=-1).values)
     assert found.dtype == errors.dtype
     assert torch.equal(errors, before)
+
+
+@PROPERTY
+@given(mask=hnp.arrays(bool, st.integers(0, 40)))
+def test_rows_of_are_those_of_torch(mask):
+    index = torch.arange(len(mask)).flip(0)
+    mask = torch.from_numpy(mask)
+    assert rows_of(index, mask).equal(index[mask])
 
 
 @PROPERTY

@@ -64,6 +64,23 @@ def test_the_real_splicing_set_takes_the_place_of_the_stand_in(tmp_path, small_s
     assert command.load_set("splicing", data_home=None, splicing=None).X.shape[1] == 20
 
 
+def test_runs_on_the_real_splicing_set_are_not_those_on_the_stand_in(
+    tmp_path, small_sets, monkeypatch, capsys
+):
+    monkeypatch.setattr(command._sets, "SPLICING_TRAIN", 60)
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "real.npz", X=rng.normal(size=(90, 4)), Y=rng.random((90, 3)))
+    out = ["--out", str(tmp_path / "out")]
+    command.main(["table5", *QUICK, *out])
+    assert "The set is a stand-in" in capsys.readouterr().out
+    command.main(["table5", *QUICK, *out, "--splicing", str(tmp_path / "real.npz")])
+    printed = capsys.readouterr().out
+    assert "The set is real.npz." in printed
+    assert "stand-in" not in printed
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"splicing.json", "table5_2_epochs.md", "table5_2_epochs_real.md"}
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [

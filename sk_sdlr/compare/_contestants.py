@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from sklearn.metrics import roc_auc_score
 
 from ..experiments._fit import error_of, seconds
@@ -77,7 +78,9 @@ def run(name: str, net: Net, data: Split, visits: float, seed: int) -> Record:
         policy, params = choice_of(name)
         budget = 2 * visits if name == "all" else visits
         estimator = net.make(data, policy=policy, max_visits=budget, random_state=seed, **params)
-    took = seconds(estimator.fit, data.X, targets(name, data))
+    with torch.random.fork_rng(devices=[]):  # stock skorch takes its batches from torch's own seed
+        torch.manual_seed(seed)
+        took = seconds(estimator.fit, data.X, targets(name, data))
     if name not in RIVALS:
         made = sum(row["n_active"] for row in estimator.history_) / len(data.y)
     return {"error": error_of(estimator, data), "seconds": took, "visits": made} | more(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from sk_sdlr.compare._contestants import ALLOWED, BY_DEFAULT, CHOICES, choice_of, label_of, run
+from sk_sdlr.compare._contestants import ALLOWED, BY_DEFAULT, choice_of, label_of, run
 from sk_sdlr.compare._nets import perceptron
 from sk_sdlr.experiments._sets import Split
 from sk_sdlr.policies import ShrinkRecall
@@ -49,7 +50,9 @@ def test_more_classes_have_no_area_under_a_curve():
     assert set(run("fewer", NET, data, 2.0, 0)) == {"error", "seconds", "visits"}
 
 
-def test_a_seed_is_a_run_and_another_seed_another():
-    one, same, other = (run("default", NET, DATA, 3.0, seed)["auc"] for seed in (0, 0, 1))
+@pytest.mark.parametrize("name", ["default", "skorch", "sklearn_mlp"])
+def test_a_seed_is_a_run_and_another_seed_another(name):
+    before = torch.random.get_rng_state()
+    one, same, other = (run(name, NET, DATA, 3.0, seed)["auc"] for seed in (0, 0, 1))
     assert one == same != other
-    assert set(CHOICES) <= set(ALLOWED)
+    assert torch.equal(torch.random.get_rng_state(), before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -71,21 +72,25 @@ def run(name: str, net: Net, data: Split, visits: float, seed: int) -> Record:
         ``error`` and, of two classes, ``auc`` on the test rows; ``seconds`` of the fit; and
         ``visits`` that were made, None where rows are not visited.
     """
-    if name in RIVALS:
-        estimator = RIVALS[name][1](net, data, visits, seed)
-        made: Any = None if name == "hist_gradient_boosting" else float(round(visits))
-    else:
-        policy, params = choice_of(name)
-        budget = 2 * visits if name == "all" else visits
-        estimator = net.make(data, policy=policy, max_visits=budget, random_state=seed, **params)
-    with torch.random.fork_rng(devices=[]):  # stock skorch takes its batches from torch's own seed
+    with torch.random.fork_rng(devices=[]):  # stock skorch draws from torch's own generator
         torch.manual_seed(seed)
+        estimator, visits_of = contestant(name, net, data, visits, seed)
         took = seconds(estimator.fit, data.X, targets(name, data))
-    if name not in RIVALS:
-        made = sum(row["n_active"] for row in estimator.history_) / len(data.y)
-    return {"error": error_of(estimator, data), "seconds": took, "visits": made} | more(
-        estimator, data
-    )
+        found = {"error": error_of(estimator, data)} | more(estimator, data)
+    return found | {"seconds": took, "visits": visits_of(estimator)}
+
+
+def contestant(
+    name: str, net: Net, data: Split, visits: float, seed: int
+) -> tuple[Any, Callable[[Any], float | None]]:
+    """Return an estimator, and what tells of it, when it is fitted, how often it visited a row."""
+    if name in RIVALS:
+        made = None if name == "hist_gradient_boosting" else float(round(visits))
+        return RIVALS[name][1](net, data, visits, seed), lambda fitted: made
+    policy, params = choice_of(name)
+    budget = 2 * visits if name == "all" else visits
+    ours = net.make(data, policy=policy, max_visits=budget, random_state=seed, **params)
+    return ours, lambda fitted: sum(row["n_active"] for row in fitted.history_) / len(data.y)
 
 
 def targets(name: str, data: Split) -> Any:

@@ -23,7 +23,6 @@ def curves(axes: Axes, records: Sequence[Record], key: str, net: str, scale: flo
             label = label_of(contestant, net)
             axes.plot(np.arange(1, len(values) + 1), values, color=color, label=label, lw=1.2)
     axes.set_xlabel("epoch")
-    axes.legend(frameon=False)
 
 
 def find(records: Sequence[Record], contestant: str) -> Record | None:
@@ -47,7 +46,7 @@ def figure2(figure: Any, records: Sequence[Record]) -> None:
         active = np.multiply(shrinking["train_loss"], shrinking["n_active"])
         epochs = np.arange(1, len(active) + 1)
         axes.plot(epochs, active, color=COLORS["sdl"], lw=1.2, ls="--", label="sDNN, active rows")
-        axes.legend(frameon=False)
+    axes.legend(frameon=False)
     axes.set(title="1,000 rows of MNIST", ylabel="sum of squared errors (Eq. 4)", yscale="log")
 
 
@@ -55,6 +54,7 @@ def figure5(figure: Any, records: Sequence[Record]) -> None:
     """Test and training error of the DNN."""
     left, right = figure.subplots(1, 2)
     curves(left, records, "test_error", "DNN")
+    left.legend(frameon=False)
     left.set(title="(a) test error", ylabel="test error", ylim=(0.01, 0.06))
     curves(right, records, "train_error", "DNN")
     right.set(title="(b) training error", ylabel="training error", ylim=(-0.001, 0.04))
@@ -64,6 +64,7 @@ def figure6(figure: Any, records: Sequence[Record]) -> None:
     """Seconds and active rows of each epoch."""
     left, right = figure.subplots(1, 2)
     curves(left, records, "duration", "DNN")
+    left.legend(frameon=False)
     left.set(title="(a) training time", ylabel="seconds", ylim=(0, None))
     curves(right, records, "n_active", "DNN", 1e-3)
     right.set(title="(b) active rows", ylabel="thousands of rows", ylim=(0, None))
@@ -112,6 +113,7 @@ def figure10(figure: Any, records: Sequence[Record]) -> None:
 def _error_and_time(figure: Any, records: Sequence[Record], net: str, top: float) -> None:
     left, right = figure.subplots(1, 2)
     curves(left, records, "test_error", net)
+    left.legend(frameon=False)
     left.set(title="(a) test error", ylabel="test error", ylim=(0.005, top))
     curves(right, records, "duration", net)
     right.set(title="(b) training time", ylabel="seconds of an epoch", ylim=(0, None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from statistics import mean, median, stdev
+from statistics import mean, median, quantiles, stdev
 from typing import Any, NamedTuple
 
 from ..experiments._store import Record
@@ -15,7 +15,8 @@ from ._table import grouped
 def draw(figure: Any, records: Iterable[Record], title: str) -> None:
     """Draw a line a contestant, a point of it for each budget, in two panels.
 
-    Points are means over seeds, with their standard deviations; seconds are medians.
+    Points are means over seeds, with their standard deviations; seconds are medians. What is far
+    above the others is marked at the upper edge, so that it does not squeeze them.
 
     Parameters
     ----------
@@ -28,25 +29,65 @@ def draw(figure: Any, records: Iterable[Record], title: str) -> None:
     """
     left, right = figure.subplots(1, 2, sharey=True)
     records = list(records)
-    for i, name in enumerate(grouped(records)):
-        points = points_of(records, name)
-        style = {
-            "color": f"C{i % 10}",
-            "marker": "s" if name in RIVALS else "o",
-            "mfc": "w" if name in ("all", "fewer", "random") else None,
-            "ms": 6,
-            "lw": 1,
-            "capsize": 3,
-            "label": label_of(name),
-        }
-        errors = {"y": [p.error for p in points], "yerr": [p.spread for p in points]}
-        left.errorbar([p.seconds for p in points], **errors, **style)
-        if points[0].visits is not None:
-            right.errorbar([p.visits for p in points], **errors, **style)
+    points = {name: points_of(records, name) for name in grouped(records)}
+    top = highest_shown([point.error for some in points.values() for point in some])
+    for i, (name, all_points) in enumerate(points.items()):
+        shown = [point for point in all_points if point.error <= top]
+        style = style_of(name, f"C{i % 10}")
+        errors = {"y": [p.error for p in shown], "yerr": [p.spread for p in shown]}
+        left.errorbar([p.seconds for p in shown], **errors, **style)
+        if all_points[0].visits is None:
+            right.axhline(all_points[0].error, color=style["color"], ls=":", lw=1)
+        else:
+            right.errorbar([p.visits for p in shown], **errors, **style)
+        for point in all_points:
+            if point.error > top:
+                mark_above(left, point.seconds, point.error, style["color"])
+                mark_above(right, point.visits, point.error, style["color"])
+                left.margins(y=0.12)
+    finish(figure, left, right, title)
+
+
+def highest_shown(errors: list[float]) -> float:
+    """Return the error from which points are far out, as Tukey has it; they are but marked."""
+    if len(errors) < 4:
+        return max(errors)
+    first, _, third = quantiles(errors, method="inclusive")
+    return third + 3 * (third - first)
+
+
+def style_of(name: str, color: str) -> dict[str, Any]:
+    """Return how a contestant is drawn: rivals square, those that choose no rows hollow."""
+    return {
+        "color": color,
+        "marker": "s" if name in RIVALS else "o",
+        "mfc": "w" if name in ("all", "fewer", "random") else None,
+        "ms": 6,
+        "lw": 1,
+        "capsize": 3,
+        "label": label_of(name),
+    }
+
+
+def mark_above(axes: Any, x: float | None, error: float, color: str) -> None:
+    """Draw an arrow at the upper edge, and the error that is above it."""
+    if x is None:
+        return
+    edge = axes.get_xaxis_transform()
+    axes.plot([x], [0.97], marker="^", color=color, ms=6, transform=edge, clip_on=False)
+    axes.annotate(
+        f"{error:.3g}", (x, 0.97), (6, -3), xycoords=edge, textcoords="offset points", color=color
+    )
+
+
+def finish(figure: Any, left: Any, right: Any, title: str) -> None:
+    """Draw axes and legend."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     left.set(xscale="log", xlabel="seconds", ylabel="test error")
-    for axis in (left.xaxis.set_major_formatter, left.xaxis.set_minor_formatter):
-        axis("{x:g}")
-    left.tick_params(axis="x", which="both", rotation=45)
+    left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    left.xaxis.set_major_formatter("{x:g}")
+    left.xaxis.set_minor_formatter(NullFormatter())
     right.set(xlabel="rows visited, in units of n", xlim=(0, None))
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False)

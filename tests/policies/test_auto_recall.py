@@ -154,6 +154,10 @@ def test_without_smoothing_it_is_the_rule_by_sorting(visit, is_bounded, table, s
         everything = list(range(n_samples))
         if rows == everything:
             bar = caution * rule.bar_of(epoch.output)
+        elif len(sample):
+            stands_for = (n_samples - len(rows)) / len(sample)
+            weight = torch.where(torch.isin(epoch.index, sample), stands_for, 1.0)
+            bar = min(bar, caution * rule.bar_of(replace(epoch.output, weight=weight)))
         n_dropped = int(s * len(rows))
         lowest_first = sorted(rows, key=lambda row: (error[row], row))
         n_easy = int((error[rows] < bar).sum())
@@ -371,6 +375,7 @@ def some_left_out(n_easy, *, n_core=400, n_sampled=10, **memory):
     error = torch.zeros(1000)
     error[1000 - n_core :] = torch.linspace(1e-3, 2e-3, n_core)
     error[1000 - n_core + n_easy :] = 1.0
+    error[-1] = 1e6  # the mean is high, so that the bar stays where it is
     return BarredSet(index, bar=0.1, sample=sample, **memory), error
 
 
@@ -451,7 +456,8 @@ def test_without_recall_no_sample_brings_rows_back(is_bounded, alpha, visit):
     epoch = visit(active, error, batch_size=1, is_bounded=is_bounded)
     answer = update(ShrinkRecall(alpha=alpha, recall=False), active, epoch)
     assert torch.equal(core_of(answer), core_of(active))
-    assert (answer.bar, answer.threshold, answer.caution) == (0.1, None, 0.5)
+    bar = 0.1 if is_bounded else 0.5 * rule.BAR_OF_MEDIAN
+    assert (answer.bar, answer.threshold, answer.caution) == (bar, None, 0.5)
 
 
 @by_alpha
@@ -481,7 +487,7 @@ def test_the_sample_is_no_part_of_the_rows_that_a_share_of_leaves(alpha, s, visi
 @given(seed=st.integers(0, 99))
 def test_a_sampled_row_does_not_stay_for_its_own_sake(visit, alpha, seed):
     active, error = some_left_out(300, n_sampled=60)
-    error[active.sample[45:]] = 1.0  # not easy, so that no threshold is over them
+    error[active.sample[55:]] = 1.0  # not easy, so that no threshold is over them
     epoch = visit(active, error, batch_size=1, seed=seed)
     answer = update(ShrinkRecall(alpha=alpha), active, epoch, seed)
     assert set(core_of(answer).tolist()) < set(core_of(active).tolist())
@@ -492,6 +498,7 @@ def test_a_sampled_row_does_not_stay_for_its_own_sake(visit, alpha, seed):
 @pytest.mark.parametrize("n_still", range(11))
 def test_sampled_rows_that_an_epoch_cut_short_did_not_visit_are_not_easy(n_still, alpha):
     active, error = some_left_out(400)
+    error[600] = 1e6
     rows = torch.cat([torch.arange(600, 900), active.sample[:n_still]])
     epoch = EpochErrors(rows, error[rows], 1, 1, 0.1, error, OutputErrors(error[rows]))
     answer = update(ShrinkRecall(alpha=alpha), active, epoch)
@@ -504,9 +511,10 @@ def test_sampled_rows_that_an_epoch_cut_short_did_not_visit_are_not_easy(n_still
 
 
 def test_a_control_leaves_as_many_rows_out(run):
-    policy, error = ShrinkRecall(alpha=None), clean(2000, 20)
-    sizes = sizes_of(run(policy, error, 15, batch_size=1))
-    assert sizes_of(run(RandomSubset(policy), error, 15, batch_size=1)) == sizes
+    policy, error = ShrinkRecall(alpha=None), torch.linspace(0, 1e-6, 2000)
+    error[-20:] = 1.0
+    sizes = sizes_of(run(policy, error, 12, batch_size=1))
+    assert sizes_of(run(RandomSubset(policy), error, 12, batch_size=1)) == sizes
 
 
 # Caution
@@ -524,7 +532,8 @@ def cycle(visit, policy, active, error, is_good):
         active = update(policy, active, epoch)
         assert_sampled(active, len(error))
     assert len(bars) > 1
-    assert len(set(bars)) == 1
+    assert bars == pytest.approx([bars[0]] * len(bars), rel=1e-2)
+    assert bars == sorted(bars, reverse=True)
     return bars[0], active
 
 
@@ -694,7 +703,9 @@ def test_rows_that_noise_put_near_their_prediction_are_not_dropped(noise, n_outp
 
 @by_alpha
 @by_bound
-def test_the_bar_is_renewed_by_epochs_on_all_rows_alone(is_bounded, alpha, visit):
+def test_the_bar_falls_with_the_errors_and_rises_after_epochs_on_all_rows_alone(
+    is_bounded, alpha, visit
+):
     policy = ShrinkRecall(s=0.1, alpha=alpha)
     error = clean(200, 120)
     everything = policy.start(200)
@@ -703,10 +714,32 @@ def test_the_bar_is_renewed_by_epochs_on_all_rows_alone(is_bounded, alpha, visit
     bar = first.bar
     assert len(first.index) < 200
     assert bar == bar_after(everything, epoch) > 0
-    second = visit(first, error / 8, batch_size=5, is_bounded=is_bounded)
-    assert bar_after(first, second) == update(policy, first, second).bar == bar
-    again = visit(everything, error / 8, batch_size=5, is_bounded=is_bounded)
-    assert bar_after(BarredSet(everything.index, bar=bar), again) == pytest.approx(bar / 8)
+    lower = visit(first, error / 8, batch_size=5, is_bounded=is_bounded)
+    second = update(policy, first, lower)
+    assert bar_after(first, lower) == second.bar == pytest.approx(bar / 8, rel=0.05)
+    higher = visit(first, 8 * error, batch_size=5, is_bounded=is_bounded)
+    assert bar_after(first, higher) == bar
+    again = visit(everything, 8 * error, batch_size=5, is_bounded=is_bounded)
+    assert bar_after(BarredSet(everything.index, bar=bar), again) == pytest.approx(8 * bar)
+
+
+@by_bound
+@PROPERTY
+@given(
+    weight=st.none() | hnp.arrays(np.float32, 100, elements=st.floats(0.5, 2, width=32)),
+    caution=st.sampled_from([1.0, 0.5]),
+)
+def test_the_sample_stands_for_the_rows_left_out(is_bounded, weight, caution, visit):
+    core, sample = torch.arange(40, 100), torch.tensor([3, 21, 38])
+    index = torch.cat([sample, core])
+    error = torch.rand(100, generator=Generator().manual_seed(0))
+    weight = None if weight is None else torch.from_numpy(weight)
+    active = BarredSet(index, bar=1e9, sample=sample, caution=caution)
+    epoch = visit(active, error, weight=weight, is_bounded=is_bounded)
+    # As if each of the three rows were there 40 / 3 times, and all others three times less often.
+    rows = torch.cat([sample.repeat(40), core.repeat(3)])
+    expected = bar_of(error[rows], None if weight is None else weight[rows], is_bounded)
+    assert bar_after(active, epoch) == pytest.approx(caution * expected, rel=1e-5)
 
 
 def test_a_set_with_a_bar_and_a_sample_moves_with_them():

@@ -6,7 +6,8 @@ In the template ``${table:NAME}`` is the table of an experiment of ``python -m s
 ``${cell:NAME:CONTESTANT:COLUMN}`` a figure of it, both of the runs with a linear learning rate,
 with ``NAME@constant`` of those with a constant one, and with ``NAME@constant@0.1`` of those with a
 constant one of 0.1, in place of the experiment's own; ``${comparison:NAME}`` is the table of
-``python -m sk_sdlr.compare``; ``${machine}`` is what all of it was measured on. No figure is typed.
+``python -m sk_sdlr.compare``, ``NAME@0.4`` that at another rate; ``${machine}`` is what all of it
+was measured on. No figure is typed.
 """
 
 from __future__ import annotations
@@ -39,11 +40,17 @@ def value_of(place: str) -> str:
         case ["cell", name, contestant, column]:
             return row_of(contestant, group(runs_of(name)))[COLUMNS.index(column)]
         case ["comparison", name]:
-            store = RunStore(RESULTS / "compare" / f"{name}.json")
-            return "\n\n".join(tables(comparison_runs(store, name, net_for(name).visits)))
+            return comparison(*name.partition("@")[::2])
         case ["machine"]:
             return machine()
     raise ValueError(f"{TEMPLATE} has a place of no known kind: {place!r}.")
+
+
+def comparison(name: str, rate: str) -> str:
+    """Return the tables of a comparison, at the rate of the set or at another."""
+    net, store = net_for(name), RunStore(RESULTS / "compare" / f"{name}.json")
+    lr = float(rate) if rate else net.lr
+    return "\n\n".join(tables(comparison_runs(store, name, net.visits, lr)))
 
 
 def runs_of(name: str) -> list[Record]:

@@ -13,8 +13,8 @@ from ..datasets._base import import_optional
 from ..experiments._command import check_data, data_or_exit
 from ..experiments._sets import SETS, load
 from ..experiments._store import Record, RunStore
-from ._contestants import ALLOWED, BY_DEFAULT, ONCE, run
-from ._nets import net_for
+from ._contestants import ALLOWED, BY_DEFAULT, ONCE, OWN_RATE, run
+from ._nets import Net, net_for
 from ._picture import draw
 from ._table import runs_of, tables
 
@@ -27,6 +27,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--visits", type=budgets, help="of each row, on average; one or more, as in 6,12"
     )
+    parser.add_argument("--lr", type=rate, help="of the nets (default: that of the set)")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
         "--contestants",
@@ -59,25 +60,38 @@ def budgets(text: str) -> list[float]:
     return numbers
 
 
+def rate(text: str) -> float:
+    """Return a positive number."""
+    if not 0 < float(text) < inf:
+        raise argparse.ArgumentTypeError(f"it must be positive, however: {text}")
+    return float(text)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
     arguments = parse(argv)
     import_optional("matplotlib", "Drawing the picture", "sk_sdlr[experiments]")
-    name = Path(arguments.dataset).stem
+    name, net = Path(arguments.dataset).stem, net_for(arguments.dataset)
     store = RunStore(arguments.out / f"{name}.json")
-    visits = arguments.visits or list(net_for(arguments.dataset).visits)
-    run_missing(store, arguments, visits)
-    records = runs_of(store, arguments.dataset, visits)
+    visits = arguments.visits or list(net.visits)
+    if arguments.lr is not None:
+        net = net.with_lr(arguments.lr)
+        name += f"_lr_{net.lr:g}"
+    run_missing(store, arguments, net, visits)
+    records = runs_of(store, arguments.dataset, visits, net.lr)
     text = "\n\n".join(tables(records)) + "\n"
     print(text)
     (arguments.out / f"{name}.md").write_text(text)
     picture(records, arguments.out / f"{name}.png", name)
 
 
-def run_missing(store: RunStore, arguments: argparse.Namespace, visits: list[float]) -> None:
+def run_missing(
+    store: RunStore, arguments: argparse.Namespace, net: Net, visits: list[float]
+) -> None:
     """Make the runs that are not on disk yet, the contestants of a seed one after the other."""
     wanted = [
         {"dataset": arguments.dataset, "contestant": name, "seed": seed, "visits": budget}
+        | ({} if name in OWN_RATE else {"lr": net.lr})
         for seed in range(arguments.seeds)
         for budget in visits
         for name in arguments.contestants
@@ -86,7 +100,6 @@ def run_missing(store: RunStore, arguments: argparse.Namespace, visits: list[flo
     missing = [settings for settings in wanted if store.find(settings) is None]
     if not missing:
         return
-    net = net_for(arguments.dataset)
     with data_or_exit():
         data = load(arguments.dataset, arguments.data)
     net.make(data, max_visits=1 / len(data.y)).fit(data.X, data.y)  # what torch does once only

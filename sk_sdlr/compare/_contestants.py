@@ -31,6 +31,8 @@ CHOICES: dict[str, tuple[str, Any, dict[str, Any]]] = {
 }
 # What is trained for one budget only: a longer run, and trees, which have none.
 ONCE = ("all", "hist_gradient_boosting")
+# What has an optimiser of its own, or none, whatever the learning rate of the others.
+OWN_RATE = ("sklearn_mlp", "hist_gradient_boosting")
 BY_DEFAULT = (*CHOICES, "infobatch", "selective_backprop", *RIVALS)
 ALLOWED = (*CHOICES, *POLICIES, *RIVALS)
 

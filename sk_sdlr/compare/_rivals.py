@@ -56,7 +56,7 @@ def skorch(net: Net, data: Split, visits: float, seed: int) -> Any:
     module, weights = initial_weights(net, data, seed)
     epochs, params = round(visits), net.params
     schedule = LRScheduler("LambdaLR", lr_lambda=lambda epoch: 1 - epoch / epochs)
-    options: dict[str, Any] = {"lr": params.get("lr", 0.002), "optimizer": torch.optim.AdamW}
+    options: dict[str, Any] = {"lr": net.lr, "optimizer": torch.optim.AdamW}
     if params.get("optimizer") == "sgd":
         options |= {"optimizer": torch.optim.SGD}
         options |= {"optimizer__momentum": params.get("momentum", 0.0)}

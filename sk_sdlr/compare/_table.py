@@ -14,12 +14,16 @@ COLUMNS = ["", "test error", "less the control's", "seconds", "rows visited", "s
 CONTROL = "fewer"
 
 
-def runs_of(records: Iterable[Record], dataset: str, visits: Sequence[float]) -> list[Record]:
-    """Return the runs on a set with one of these budgets."""
+def runs_of(
+    records: Iterable[Record], dataset: str, visits: Sequence[float], lr: float
+) -> list[Record]:
+    """Return the runs on a set with one of these budgets, at this rate if it is theirs to have."""
     return [
         record
         for record in records
-        if record["settings"]["dataset"] == dataset and record["settings"]["visits"] in visits
+        if record["settings"]["dataset"] == dataset
+        and record["settings"]["visits"] in visits
+        and record["settings"].get("lr", lr) == lr
     ]
 
 
@@ -28,7 +32,9 @@ def tables(records: Iterable[Record]) -> Iterator[str]:
     records = list(records)
     for visits in sorted({record["settings"]["visits"] for record in records}, reverse=True):
         of_budget = [record for record in records if record["settings"]["visits"] == visits]
-        yield f"**{visits:g} visits of each row**\n\n{table(of_budget)}"
+        rates = {record["settings"].get("lr") for record in of_budget} - {None}
+        rate = "".join(f", learning rate {lr:g}" for lr in rates)
+        yield f"**{visits:g} visits of each row{rate}**\n\n{table(of_budget)}"
 
 
 def grouped(records: Iterable[Record]) -> dict[str, dict[int, Record]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -50,6 +51,26 @@ def test_other_visits_and_other_files_of_the_name_are_other_tables(file, tmp_pat
         assert cells[-2:] == [f"{visits}.0 n", "1"]
 
 
+def test_another_rate_is_another_table_and_what_has_its_own_is_not_run_again(
+    file, tmp_path, capsys
+):
+    arguments = ["--dataset", file, *QUICK, "--out", str(tmp_path)]
+    command.main(arguments)
+    command.main([*arguments, "--lr", "0.05"])
+    usual, other = ((tmp_path / f"mine{rate}.md").read_text() for rate in ("", "_lr_0.05"))
+    assert "learning rate 0.002**" in usual
+    assert "learning rate 0.05**" in other
+    errors = [
+        {line.split("|")[1].strip(): line.split("|")[2].strip() for line in text.splitlines()[2:]}
+        for text in (usual, other)
+    ]
+    assert errors[0]["scikit-learn MLP"] == errors[1]["scikit-learn MLP"]
+    assert errors[0]["control: all rows"] != errors[1]["control: all rows"]
+    runs = json.loads((tmp_path / "mine.json").read_text())["runs"]
+    assert [run["settings"].get("lr") for run in runs].count(None) == 2
+    assert len(runs) == 2 * (3 + 2)
+
+
 def test_budgets_are_compared_one_by_one_and_the_longest_has_its_double(file, tmp_path, capsys):
     names = ["--seeds", "1", "--contestants", "fewer,all"]
     command.main(["--dataset", file, "--visits", "3,2", *names, "--out", str(tmp_path)])
@@ -87,6 +108,8 @@ def test_an_interrupted_comparison_goes_on(file, tmp_path, monkeypatch):
         (["--dataset", "none.npz"], "however: 'none.npz'"),
         (["--dataset", "higgs", "--data", "nowhere"], "a folder that is there, however: nowhere"),
         (["--dataset", "higgs", "--visits", "0.5"], "at least 1, however: 0.5"),
+        (["--dataset", "higgs", "--lr", "0"], "must be positive, however: 0"),
+        (["--dataset", "higgs", "--lr", "nan"], "must be positive, however: nan"),
     ],
 )
 def test_what_is_not_understood_is_said_before_any_work(argv, message, tmp_path, capsys):

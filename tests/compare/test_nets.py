@@ -32,6 +32,13 @@ def test_images_have_the_papers_convolutional_net():
     assert NETS["cifar10"].hidden_layer_sizes == (500,)
 
 
+def test_the_same_net_at_another_rate():
+    net = NETS["higgs"].with_lr(0.3)
+    assert (net.lr, net.make(split(np.arange(4))).lr) == (0.3, 0.3)
+    assert net.hidden_layer_sizes == NETS["higgs"].hidden_layer_sizes
+    assert ANY.lr == ANY.make(split(np.arange(4))).lr
+
+
 def test_a_file_has_the_default_optimiser_and_a_regressor_if_it_has_numbers():
     assert net_for("some/file.npz") is ANY
     net = ANY.make(split(np.linspace(0, 1, 4)))

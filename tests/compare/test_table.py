@@ -43,7 +43,7 @@ def test_each_budget_has_its_table_the_largest_first():
     for run in runs:
         run["settings"] |= {"visits": run["visits"], "dataset": "a"}
     runs.append({"settings": {"visits": 4.0, "dataset": "b"}})
-    first, second = tables(runs_of(runs, "a", (4.0, 8.0)))
+    first, second = tables(runs_of(runs, "a", (4.0, 8.0), 0.1))
     assert first.startswith("**8 visits of each row**")
     assert cells(first, "control: all rows")[0] == "0.0800"
     assert cells(second, "control: all rows")[0] == "0.0400"

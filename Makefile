@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 REPRODUCE = $(BIN)/python -m sk_sdlr.reproduce --out docs/results
 COMPARE = $(BIN)/python -m sk_sdlr.compare --out docs/results/compare
+CHOICES = fewer,random,sdlr,default,infobatch
+NETS = all,$(CHOICES),selective_backprop,skorch,sklearn_mlp
 
 demo: .venv/demo
 	$(BIN)/python examples/plot_demo.py
@@ -29,18 +31,21 @@ benchmark: .venv/demo
 
 # Hours; what is in docs/results already is not run again. SK_SDLR_DATA names the data folder.
 results: .venv/demo
-	$(REPRODUCE) mnist_dnn --seeds 3
-	$(REPRODUCE) mnist_dbn --seeds 3
+	$(REPRODUCE) mnist_dnn --seeds 5
+	$(REPRODUCE) mnist_dbn --seeds 2
 	$(REPRODUCE) mnist_cnn --seeds 1 --precision bfloat16
 	$(REPRODUCE) cifar10_cnn --seeds 1 --precision bfloat16
 	for rate in linear constant; do for table in table4 table5; do \
 	  $(REPRODUCE) $$table --seeds 10 --lr-schedule $$rate; done; done
+	for rate in 0.01 0.1; do \
+	  $(REPRODUCE) higgs_7_20_20_2 --seeds 5 --lr-schedule constant --lr $$rate; done
 	for figure in 2 5 6 7 8 9; do $(REPRODUCE) figure$$figure; done
 	$(REPRODUCE) figure10 --precision bfloat16
-	$(COMPARE) --dataset mnist --seeds 3
-	$(COMPARE) --dataset higgs --seeds 10
-	$(COMPARE) --dataset higgs28 --seeds 10
-	$(COMPARE) --dataset cifar10 --seeds 1
+	$(COMPARE) --dataset mnist --seeds 3 --contestants $(NETS)
+	for set in higgs higgs28; do \
+	  $(COMPARE) --dataset $$set --seeds 10; $(COMPARE) --dataset $$set --seeds 10 --lr 0.4; done
+	$(COMPARE) --dataset cifar10 --visits 8 --seeds 1 --contestants $(NETS)
+	$(COMPARE) --dataset cifar10 --visits 8 --seeds 2 --contestants $(CHOICES)
 	$(BIN)/python docs/make_results.py
 
 .venv/bin/python:

@@ -18,8 +18,9 @@ machine, and its optimum has the same class on top as long as sqrt(bar) < 1 / 2.
 worse than a constant one has a mean error of at most 1/4 in two classes, so sqrt(bar) <= 0.18.
 Where classes overlap there are not enough rows that certain, and all rows stay. Rows that the net
 knows by heart look easy too, but often do not stay so when they are left out: the sample tells.
-It also tells when the net has moved on. Rows that were easy by the standard of an early epoch are
-recalled once they lag behind what it has become, rather than left out for the rest of a short run.
+It also tells when the net has moved on. Rows that were easy by the standard of an early epoch, and
+of which it is not certain, p < 0.9, are recalled once they lag behind what it has become, rather
+than left out for the rest of a short run.
 
 A number may be predicted well by chance. So where outputs are not probabilities the bar is a tenth
 of the median: under it lie 16 % of uniform errors, 17 % of normal ones, 20 % of Laplace's and 19 %
@@ -39,6 +40,9 @@ BAR = 1 / 8  # of the mean
 BAR_OF_MEDIAN = 1 / 10
 # Holding saves passes over all rows; 6 and 24 epochs do nearly as well.
 HOLD = 12
+# The bar of a cycle falls no further than this, at which p > 0.9: such a row is learnt, however
+# much better the net has become at others.
+LEARNT = 0.01
 # Whatever s is: that many rows with small errors are no accident.
 EASY_SHARE = 0.2
 # So many rows of the sample stay easy on clean sets, fewer where noise was learnt by heart. With
@@ -99,7 +103,8 @@ def begin(active: ActiveSet, epoch: EpochErrors) -> BarredSet:
         if now.sample is None:
             return now
         output = replace(output, weight=weights_of_all(now, now.sample, epoch))
-        return replace(now, bar=min(now.bar, now.caution * bar_of(output)))
+        estimate = now.caution * bar_of(output)
+        return replace(now, bar=min(now.bar, max(estimate, LEARNT if output.is_bounded else 0)))
     return BarredSet(now.index, bar=now.caution * bar_of(output), caution=now.caution)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,10 @@ def skorch(net: Net, data: Split, visits: float, seed: int) -> Any:
     """Return skorch's own net: the same module, weights, batches, optimiser and schedule."""
     module, weights = initial_weights(net, data, seed)
     epochs, params = round(visits), net.params
-    schedule = LRScheduler("LambdaLR", lr_lambda=lambda epoch: 1 - epoch / epochs)
+    n_steps = epochs * ceil(len(data.y) / params["batch_size"])
+    schedule = LRScheduler(
+        "LambdaLR", lr_lambda=lambda step: 1 - step / n_steps, step_every="batch"
+    )
     options: dict[str, Any] = {"lr": net.lr, "optimizer": torch.optim.AdamW}
     if params.get("optimizer") == "sgd":
         options |= {"optimizer": torch.optim.SGD}

@@ -148,8 +148,9 @@ momentum : float, default=0.0
 weight_decay : float, default=0.0
     Weight decay as the optimiser understands it.
 lr_schedule : {"linear", "cosine"}, callable or None, default="linear"
-    "linear" and "cosine" fall to 0 over the run; None is constant; a callable, such as a class
-    of ``torch.optim.lr_scheduler``, makes a scheduler that is stepped after each epoch.
+    "linear" and "cosine" fall to 0 over the run, within its epochs too; None is constant; a
+    callable, such as a class of ``torch.optim.lr_scheduler``, makes a scheduler that is stepped
+    after each epoch.
 anneal : float, default=0.1
     The last share of the run that is trained on all rows, in [0, 1]: of its epochs, or of its
     visits with `max_visits`. 0 is the paper's form, in which a run may end on the hardest rows.

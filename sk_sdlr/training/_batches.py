@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import Any
 
 import torch
@@ -13,6 +14,9 @@ from torch import Tensor
 CHUNK_BYTES = 2**18
 # On an accelerator a call costs more than what it moves.
 ACCELERATOR_CHUNK_BYTES = 2**26
+# So often in an epoch on all rows, at least, there is something between two parts: time to set the
+# learning rate.
+LEAST_PARTS = 8
 
 
 def chunk_bytes(device: torch.device) -> int:
@@ -35,8 +39,9 @@ class Gather:
         self.tensors = tensors
         row_bytes = sum(tensor[:1].nbytes for tensor in tensors)
         room = chunk_bytes(tensors[0].device)
-        whole_batches = max(1, room // max(1, row_bytes * batch_size))
-        self.size = min(batch_size * whole_batches, tensors[0].shape[0])
+        n_batches = ceil(tensors[0].shape[0] / batch_size)
+        whole_batches = min(room // max(1, row_bytes * batch_size), n_batches // LEAST_PARTS)
+        self.size = min(batch_size * max(1, whole_batches), tensors[0].shape[0])
         self.buffers = [tensor.new_empty((self.size, *tensor.shape[1:])) for tensor in tensors]
 
     def __call__(self, rows: Tensor) -> Iterator[tuple[Tensor, ...]]:

@@ -241,16 +241,18 @@ class ActiveSetNet(NeuralNet):
                 n_active = active.index.shape[0]
                 if n_active < rows.least or budget.annealing(n_active):
                     active, n_active = everything, budget.n_samples
-                rate.before_epoch(budget)
+                rate.set(budget.progress)
+                lr = rate.current
                 good.save()
                 with word_if_interrupted(self.history):
-                    errors = rows.visit(active, self._step(data[1]), budget, generator)
-                    record = self._judge(errors, held_out, rate.current, good)
+                    step = self._step(data[1])
+                    errors = rows.visit(active, step, budget, generator, rate.set)
+                    record = self._judge(errors, held_out, lr, good)
                 budget.spend(record["n_active"])
                 if not budget.over and not budget.annealing(1):
                     active = policy.update(active, errors, generator=generator).to(self.device)
                     record["threshold"] = active.threshold
-                record |= {"lr": rate.current, "duration": perf_counter() - began}
+                record |= {"lr": lr, "duration": perf_counter() - began}
                 rate.after_epoch(record.get("valid_loss", record["train_loss"]))
             if watched:  # whoever looks between two epochs sees everything as torch has it
                 self._close_step()

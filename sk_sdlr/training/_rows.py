@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -67,9 +67,17 @@ class TrainingRows:
         self.plain = Gather(tensors, batch_size)
 
     def visit(
-        self, active: ActiveSet, step: Step, budget: Budget, generator: Generator
+        self,
+        active: ActiveSet,
+        step: Step,
+        budget: Budget,
+        generator: Generator,
+        on_progress: Callable[[float], None] | None = None,
     ) -> EpochErrors:
-        """Train on the active rows once, in random order; return their errors."""
+        """Train on the active rows once, in random order; return their errors.
+
+        Some times in an epoch `on_progress` is told the share of the run that is over.
+        """
         n_active = active.index.shape[0]
         n_visited = self._without_rest(budget.affordable(n_active))
         order = torch.randperm(n_active, generator=generator)[:n_visited]
@@ -80,6 +88,8 @@ class TrainingRows:
         for x, y, *weight in self._gather(active)(rows):
             some = slice(begin, begin + x.shape[0])
             outputs = None if output_error is None else output_error[some]
+            if on_progress is not None:
+                on_progress(budget.progress_within(begin, n_visited))
             step(x, y, weight[0] if weight else None, error[some], self.batch_size, outputs)
             begin = some.stop
         weights = None

@@ -64,6 +64,10 @@ class Budget:
         """Share of the run that is over after another epoch, of `n_visited` rows."""
         return self._share_after(1, n_visited)
 
+    def progress_within(self, n_done: int, n_visited: int) -> float:
+        """Share of the run that is over when so many of an epoch's rows have been visited."""
+        return self._share_after(n_done / n_visited, n_done)
+
     @property
     def over(self) -> bool:
         """Whether everything is spent."""
@@ -86,21 +90,22 @@ class Budget:
             return n_active
         return min(n_active, self.total_visits - self.visits)
 
-    def _share_after(self, epochs: int, visits: int) -> float:
+    def _share_after(self, epochs: float, visits: int) -> float:
         if self.total_visits is None:
             return (self.epoch + epochs) / self.max_epochs
         return (self.visits + visits) / self.total_visits
 
 
 class LearningRate:
-    """Sets the optimiser's learning rate once an epoch.
+    """Sets the optimiser's learning rate.
 
     Parameters
     ----------
     optimizer : torch.optim.Optimizer
         Its groups' present learning rates are the initial ones.
     schedule : {"linear", "cosine"}, callable or None
-        None: constant. "linear" and "cosine" fall to 0 over the budget. A callable, such as a
+        None: constant. "linear" and "cosine" fall to 0 over the budget, within its epochs too: a
+        run of few epochs would otherwise end at a rate that is still high. A callable, such as a
         class of ``torch.optim.lr_scheduler``, is called with the optimiser and makes a scheduler
         that is stepped after each epoch.
     """
@@ -120,10 +125,10 @@ class LearningRate:
         """The learning rate (of the first group)."""
         return float(self.groups[0]["lr"])
 
-    def before_epoch(self, budget: Budget) -> None:
-        """Set the rate of the epoch to come."""
+    def set(self, progress: float) -> None:
+        """Set the rate that a named schedule has when this share of the run is over."""
         if self.factor is not None:
-            factor = self.factor(budget.progress)
+            factor = self.factor(progress)
             for group, initial in zip(self.groups, self.initial, strict=True):
                 group["lr"] = initial * factor
 

@@ -18,7 +18,7 @@ def rates(optimizer, schedule, n_epochs=4, loss=1.0):
     """The learning rates of the epochs of one run."""
     rate, budget, used = LearningRate(optimizer, schedule), Budget(10, n_epochs), []
     for _ in range(n_epochs):
-        rate.before_epoch(budget)
+        rate.set(budget.progress)
         assert rate.current == optimizer.param_groups[0]["lr"]
         used.append(rate.current)
         optimizer.step()
@@ -97,8 +97,16 @@ def test_named_schedules_follow_the_visits_where_they_bound_the_run():
     optimizer = make_optimizer()
     rate, budget = LearningRate(optimizer, "linear"), Budget(100, 1, max_visits=2)
     budget.spend(50)
-    rate.before_epoch(budget)
+    rate.set(budget.progress)
     assert rate.current == pytest.approx(0.5 * 0.75)
+
+
+@pytest.mark.parametrize("max_visits", [None, 4.0])
+def test_progress_goes_on_within_an_epoch(max_visits):
+    budget = Budget(100, 4, max_visits=max_visits)
+    budget.spend(100)
+    within = [budget.progress_within(n_done, 100) for n_done in (0, 50, 100)]
+    assert within == [0.25, 0.375, 0.5] == [budget.progress, 0.375, budget.progress_after(100)]
 
 
 def test_all_groups_keep_their_proportion():
@@ -106,7 +114,7 @@ def test_all_groups_keep_their_proportion():
     optimizer = SGD([{"params": parameters[:1]}, {"params": parameters[1:], "lr": 0.1}], lr=0.5)
     budget = Budget(10, 2)
     budget.spend(10)
-    LearningRate(optimizer, "linear").before_epoch(budget)
+    LearningRate(optimizer, "linear").set(budget.progress)
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.25, 0.05])
 
 

@@ -44,8 +44,9 @@ def test_skorchs_rate_falls_as_ours_does():
     rival = RIVALS["skorch"][1](SMALL, CLASSES, 4, 0).fit(X, CLASSES.y)
     ours = SMALL.make(CLASSES, policy=FullData(), max_visits=4, random_state=0)
     ours.fit(X, CLASSES.y)
-    rates = [row["event_lr"] for row in rival.history.to_list()]
-    assert_allclose(rates, [row["lr"] for row in ours.history_])
+    rates = np.array(rival.history[:, "batches", :, "event_lr"])
+    assert_allclose(rates[:, 0], [row["lr"] for row in ours.history_])
+    assert_allclose(rates.ravel(), SMALL.lr * (1 - np.arange(rates.size) / rates.size))
 
 
 def test_without_the_order_of_rows_skorch_trains_as_we_do():

@@ -1,10 +1,12 @@
+from math import ceil
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sk_sdlr.training import _batches
-from sk_sdlr.training._batches import Gather, parts_of, sequential_batches
+from sk_sdlr.training._batches import LEAST_PARTS, Gather, parts_of, sequential_batches
 
 N_SAMPLES = 60
 ROW = torch.arange(N_SAMPLES)
@@ -40,12 +42,21 @@ def test_every_row_is_visited_once_and_in_order(rows, batch_size, chunk_bytes):
 
 def test_parts_are_views_of_one_buffer_no_larger_than_a_chunk(monkeypatch):
     monkeypatch.setattr(_batches, "CHUNK_BYTES", 20 * FEATURES[0].nbytes)
+    monkeypatch.setattr(_batches, "LEAST_PARTS", 2)
     storages = {
         (x.untyped_storage().data_ptr(), x.untyped_storage().nbytes())
         for (x,) in Gather([FEATURES], 4)(ROW)
     }
     assert len(storages) == 1
     assert storages.pop()[1] == 20 * FEATURES[0].nbytes
+
+
+@pytest.mark.parametrize(("n_rows", "batch_size"), [(100, 1), (100, 12), (95, 4), (7, 3), (1, 1)])
+def test_an_epoch_has_eight_parts_if_it_has_as_many_batches(n_rows, batch_size):
+    sizes = [len(x) for (x,) in Gather([torch.zeros(n_rows, 2)], batch_size)(torch.arange(n_rows))]
+    n_batches = ceil(n_rows / batch_size)
+    assert min(LEAST_PARTS, n_batches) <= len(sizes) <= n_batches
+    assert all(size % batch_size == 0 for size in sizes[:-1])
 
 
 def test_a_batch_larger_than_a_chunk_is_one_chunk(monkeypatch):

@@ -332,6 +332,25 @@ def test_features_may_be_integers():
     assert net.history[0, "train_loss"] == pytest.approx(float(error.mean()))
 
 
+@pytest.mark.parametrize("budget", [{"max_epochs": 3}, {"max_visits": 3}])
+def test_a_named_schedule_falls_within_epochs_too_whatever_the_step(budget):
+    seen = []
+
+    class Noting(SGD):
+        def step(self, closure=None):
+            seen.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    params = budget | {"optimizer": Noting, "lr": 0.5, "batch_size": 5, "lr_schedule": "linear"}
+    noting = make_net(**params).fit(X, Y)
+    assert seen == pytest.approx([0.5 * (1 - i / 30) for i in range(30)])
+    assert noting.history[:, "lr"] == pytest.approx([0.5, 0.5 * 2 / 3, 0.5 / 3])
+    dense = make_net(**params | {"optimizer": SGD, "step": "dense"}).fit(X, Y)
+    assert dense.history[:, "lr"] == noting.history[:, "lr"]
+    for one, other in zip(noting.module_.parameters(), dense.module_.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_float64_stays_float64():
     spy = Spy()
     net = make_net(MLP(N_FEATURES, N_CLASSES).double(), policy=spy, train_split=ValidSplit(5))

@@ -9,6 +9,7 @@ from sk_sdlr.training._rows import TrainingRows
 
 N = 20
 X, Y = torch.arange(N).float()[:, None], torch.arange(N)
+PARTS = range(0, N, 3)
 
 
 class Recorder:
@@ -176,3 +177,13 @@ def test_batches_that_can_never_have_enough_rows_are_refused(n_samples, batch_si
     with pytest.raises(ValueError, match=message):
         TrainingRows((X[:n_samples], Y[:n_samples]), batch_size, torch.float32, least=2)
     TrainingRows((X[:n_samples], Y[:n_samples]), batch_size, torch.float32)
+
+
+@pytest.mark.parametrize("max_visits", [None, 2.0])
+def test_progress_is_told_between_the_parts_of_an_epoch(max_visits):
+    rows, told = TrainingRows((X, Y), batch_size=3, dtype=torch.float32), []
+    budget, generator = Budget(N, 2, max_visits), torch.Generator()
+    for _ in range(2):
+        rows.visit(ActiveSet(torch.arange(N)), Recorder(), budget, generator, told.append)
+        budget.spend(N)
+    assert told == pytest.approx([(epoch + begin / N) / 2 for epoch in (0, 1) for begin in PARTS])

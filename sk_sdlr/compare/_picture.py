@@ -31,6 +31,7 @@ def draw(figure: Any, records: Iterable[Record], title: str) -> None:
     records = list(records)
     points = {name: points_of(records, name) for name in grouped(records)}
     top = highest_shown([point.error for some in points.values() for point in some])
+    height = 0.97
     for i, (name, all_points) in enumerate(points.items()):
         shown = [point for point in all_points if point.error <= top]
         style = style_of(name, f"C{i % 10}")
@@ -40,11 +41,12 @@ def draw(figure: Any, records: Iterable[Record], title: str) -> None:
             right.axhline(all_points[0].error, color=style["color"], ls=":", lw=1)
         else:
             right.errorbar([p.visits for p in shown], **errors, **style)
-        for point in all_points:
-            if point.error > top:
-                mark_above(left, point.seconds, point.error, style["color"])
-                mark_above(right, point.visits, point.error, style["color"])
-                left.margins(y=0.12)
+        above = [point for point in all_points if point.error > top]
+        for point in above:
+            mark_above(left, point.seconds, height, point.error, style["color"])
+            mark_above(right, point.visits, height, point.error, style["color"])
+        height -= 0.06 if above else 0
+    left.margins(y=0.05 + (0.97 - height))
     finish(figure, left, right, title)
 
 
@@ -69,14 +71,14 @@ def style_of(name: str, color: str) -> dict[str, Any]:
     }
 
 
-def mark_above(axes: Any, x: float | None, error: float, color: str) -> None:
-    """Draw an arrow at the upper edge, and the error that is above it."""
+def mark_above(axes: Any, x: float | None, height: float, error: float, color: str) -> None:
+    """Draw an arrow near the upper edge, and the error that is above it."""
     if x is None:
         return
     edge = axes.get_xaxis_transform()
-    axes.plot([x], [0.97], marker="^", color=color, ms=6, transform=edge, clip_on=False)
+    axes.plot([x], [height], marker="^", color=color, ms=6, transform=edge, clip_on=False)
     axes.annotate(
-        f"{error:.3g}", (x, 0.97), (6, -3), xycoords=edge, textcoords="offset points", color=color
+        f"{error:.3g}", (x, height), (6, -3), xycoords=edge, textcoords="offset points", color=color
     )
 
 

@@ -5,7 +5,7 @@ A row under it is easy. While rows are left out, each epoch also visits a small 
 which stands for them: it says whether they are easy still, and what the mean error of all rows has
 come down to, and the bar with it. After any epoch::
 
-    if 15 % of the sample are not easy:   recall, and halve the next bar
+    if > 15 % of the sample are not easy: recall, and halve the next bar
     elif s of the active rows, and a fifth of them at least, are easy:
                                           drop s of them, those of lowest error;
                                           if too few would be left: recall
@@ -40,8 +40,8 @@ BAR = 1 / 8  # of the mean
 BAR_OF_MEDIAN = 1 / 10
 # Holding saves passes over all rows; 6 and 24 epochs do nearly as well.
 HOLD = 12
-# The bar of a cycle falls no further than this, at which p > 0.9: such a row is learnt, however
-# much better the net has become at others.
+# The bar of a cycle falls no further than this, at which p > 0.9 in two classes: such a row is
+# learnt, however much better the net has become at others.
 LEARNT = 0.01
 # Whatever s is: that many rows with small errors are no accident.
 EASY_SHARE = 0.2

@@ -77,10 +77,11 @@ class ShrinkRecall(Policy):
     already, the set is held: trained on again, for at most 12 epochs a cycle. Otherwise all rows
     come back. While rows are left out, a random sample of them, at most 256 rows and a tenth of
     them, is visited too, and stands for them: the bar falls with the mean error of all rows, as
-    the rows visited estimate it, though not below 0.01. All rows come back at once if 15 % of the
-    sample are not easy, and the next bar is half as high. Where outputs are not probabilities, as
-    in regression, the bar is a tenth of the median error, which a few huge errors do not move, and
-    under which fewer than a fifth of the rows lie if the residuals are noise of one kind.
+    the rows visited estimate it, though not below 0.01. All rows come back at once if more than
+    15 % of the sample are not easy, and the next bar is half as high. Where outputs are not
+    probabilities, as in regression, the bar is a tenth of the median error, which a few huge errors
+    do not move, and under which fewer than a fifth of the rows lie if the residuals are noise of
+    one kind.
 
     Errors of the outputs are half the squared difference of probabilities and targets, whatever
     the training loss; for a loss that is not known, the loss itself. Rows are ranked by them

@@ -42,11 +42,12 @@ results: .venv/demo
 	for figure in 2 5 6 7 8 9; do $(REPRODUCE) figure$$figure; done
 	$(REPRODUCE) figure10 --precision bfloat16
 	$(COMPARE) --dataset mnist --seeds 3 --contestants $(NETS)
+	$(COMPARE) --dataset mnist --seeds 1 --contestants hist_gradient_boosting
 	for set in higgs higgs28; do \
 	  $(COMPARE) --dataset $$set --seeds 10; \
 	  $(COMPARE) --dataset $$set --seeds 10 --lr 0.4 --contestants $(THREE); done
 	$(COMPARE) --dataset cifar10 --visits 8 --seeds 1 --contestants $(THREE),random,sdlr
-	$(COMPARE) --dataset cifar10 --visits 8 --seeds 2 --contestants $(THREE)
+	$(COMPARE) --dataset cifar10 --visits 8 --seeds 4 --contestants $(THREE)
 	$(COMPARE) --dataset cifar10 --visits 8 --seeds 1 --lr 0.01 --contestants $(THREE)
 	$(BIN)/python docs/make_results.py
 

@@ -31,6 +31,10 @@ from ._errors import SquaredError
 from ._products import addmm_, mm
 from ._stacked import StackedLayers
 
+# In units of what is gathered at a time: enough for that and the outputs that go with it. Two
+# pieces in place of one cost nets of 50 units 2.5 %.
+ROOM = 2
+
 
 def dense_step_applies(
     module: nn.Module, criterion: nn.Module, optimizer: Optimizer, y: Tensor | None = None
@@ -209,9 +213,8 @@ class _Piece:
         n_inputs, n_outputs = matrices[0].shape[1], matrices[-1].shape[0]
         row_bytes = matrices[0].element_size() * (n_inputs + 2 * n_outputs)
         self.batch_size, self.made_for = batch_size, n_batches
-        self.n_batches = max(
-            1, min(n_batches, chunk_bytes(matrices[0].device) // (row_bytes * batch_size))
-        )
+        room = ROOM * chunk_bytes(matrices[0].device)
+        self.n_batches = max(1, min(n_batches, room // (row_bytes * batch_size)))
         new, sizes = matrices[0].new_zeros, [matrix.shape[0] for matrix in matrices]
 
         self.inputs = new(self.n_batches * batch_size, n_inputs)

@@ -97,7 +97,7 @@ CONTESTANTS: dict[str, Contestant] = {
     "plain": Contestant("all rows", lambda epochs, n, sizes: {"policy": FullData()}),
     "sdl": Contestant("sDL", lambda epochs, n, sizes: published(recall=False)),
     "sdlr": Contestant("sDLr", lambda epochs, n, sizes: published()),
-    "sdlr_eq9": Contestant("sDLr, Eq. 9", lambda epochs, n, sizes: published(alpha=0.5)),
+    "sdlr_eq9": Contestant("sDLr (Eq. 9)", lambda epochs, n, sizes: published(alpha=0.5)),
     "default": Contestant("default, equal epochs", lambda epochs, n, sizes: {"anneal": 0.1}),
     "default_visits": Contestant(
         "default, equal visits",

@@ -64,10 +64,11 @@ def figure6(figure: Any, records: Sequence[Record]) -> None:
     """Seconds and active rows of each epoch."""
     left, right = figure.subplots(1, 2)
     curves(left, records, "duration", "DNN")
-    left.legend(frameon=False)
     left.set(title="(a) training time", ylabel="seconds", ylim=(0, None))
     curves(right, records, "n_active", "DNN", 1e-3)
     right.set(title="(b) active rows", ylabel="thousands of rows", ylim=(0, None))
+    handles = left.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=len(COLORS), frameon=False)
 
 
 def figure7(figure: Any, records: Sequence[Record]) -> None:

@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 REPRODUCE = $(BIN)/python -m sk_sdlr.reproduce --out docs/results
 COMPARE = $(BIN)/python -m sk_sdlr.compare --out docs/results/compare
 THREE = fewer,default,infobatch
-NETS = all,random,sdlr,$(THREE),selective_backprop,skorch,sklearn_mlp
+NETS = random,sdlr,$(THREE),selective_backprop,skorch,sklearn_mlp
 
 demo: .venv/demo
 	$(BIN)/python examples/plot_demo.py
@@ -41,12 +41,12 @@ results: .venv/demo
 	  $(REPRODUCE) higgs_7_20_20_2 --seeds 5 --lr-schedule constant --lr $$rate; done
 	for figure in 2 5 6 7 8 9; do $(REPRODUCE) figure$$figure; done
 	$(REPRODUCE) figure10 --precision bfloat16
-	$(COMPARE) --dataset mnist --seeds 3 --contestants $(NETS)
+	$(COMPARE) --dataset mnist --seeds 3 --contestants all,$(NETS)
 	$(COMPARE) --dataset mnist --seeds 1 --contestants hist_gradient_boosting
 	for set in higgs higgs28; do \
 	  $(COMPARE) --dataset $$set --seeds 10; \
 	  $(COMPARE) --dataset $$set --seeds 10 --lr 0.4 --contestants $(THREE); done
-	$(COMPARE) --dataset cifar10 --visits 8 --seeds 1 --contestants $(THREE),random,sdlr
+	$(COMPARE) --dataset cifar10 --visits 8 --seeds 1 --contestants $(NETS)
 	$(COMPARE) --dataset cifar10 --visits 8 --seeds 4 --contestants $(THREE)
 	$(COMPARE) --dataset cifar10 --visits 8 --seeds 1 --lr 0.01 --contestants $(THREE)
 	$(BIN)/python docs/make_results.py

@@ -31,8 +31,8 @@ from ._errors import SquaredError
 from ._products import addmm_, mm
 from ._stacked import StackedLayers
 
-# In units of what is gathered at a time: enough for that and the outputs that go with it. Two
-# pieces in place of one cost nets of 50 units 2.5 %.
+# In units of what is gathered at a time: enough for that and for a few outputs. Two pieces in place
+# of one cost nets of 50 units 2.5 %.
 ROOM = 2
 
 

@@ -165,6 +165,21 @@ def test_errors_of_the_outputs_are_those_of_autograd(
         torch.testing.assert_close(*squared, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("n_inputs", "batch_size"), [(7, 100), (28, 100), (28, 16)])
+def test_what_is_gathered_at_a_time_of_a_table_is_one_piece(n_inputs, batch_size, loss):
+    n_samples = 100_000
+    y = torch.zeros(n_samples, dtype=torch.int64)
+    y = y if loss == "cross-entropy" else torch.zeros(n_samples, 2)
+    criterion, output_activation = LOSSES[loss]
+    net = MLP(n_inputs, 2, hidden_layer_sizes=(5,), output_activation=output_activation)
+    step = DenseStep(net, criterion(), SGD(net.parameters(), lr=0.1))
+    gather = _batches.Gather([torch.zeros(n_samples, n_inputs), y], batch_size)
+    part_x, part_y = next(gather(torch.arange(n_samples)))
+    step(part_x, part_y, None, part_x.new_empty(len(part_x)), batch_size)
+    assert step.piece.n_batches * batch_size == len(part_x) > batch_size
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("n_outputs", [2, 3])
 @pytest.mark.parametrize("loss", LOSSES)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import inf, isfinite
+from itertools import pairwise
+from math import inf, prod
 from numbers import Real
-from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from ..modules import RBM
 from ..modules._checks import check_option, check_size, is_size
 from ..modules._rbm import VISIBLE_UNITS
-from ..policies import FullData, Policy
-from ._contrastive_divergence import ContrastiveDivergenceStep
-from ._rows import TrainingRows
-from ._schedule import Budget
+from ..policies import Policy
+from ..steps import Objective
+from ..steps._contrastive_divergence import ContrastiveDivergenceStep
+from ._data import TrainingData
+from ._run import Run
+from ._settings import TrainingSettings
+from ._threads import choose_threads, threads
 
 # The hidden units up to which Gaussian visible ones bear the learning rate of binary ones.
 GAUSSIAN_HIDDEN_UNITS = 20
@@ -43,6 +46,7 @@ def pretrain(
     policy: Policy | None = None,
     sample_weight: Tensor | None = None,
     autocast: torch.dtype | None = None,
+    n_threads: int | None = None,
 ) -> tuple[list[RBM], list[dict[str, Any]]]:
     """Train a restricted Boltzmann machine a layer, each on what the one below makes of the data.
 
@@ -85,6 +89,8 @@ def pretrain(
         Weights of the rows.
     autocast : torch.dtype or None, default=None
         What products are computed in; None: in the type of `X`.
+    n_threads : int or None, default=None
+        Torch threads; None: by the size of a step.
 
     Returns
     -------
@@ -124,7 +130,7 @@ def pretrain(
     --------
     >>> import torch
     >>> from sk_sdlr.policies import ShrinkRecall
-    >>> from sk_sdlr.training import pretrain
+    >>> from sk_sdlr.runs import pretrain
     >>> X, generator = torch.eye(10).repeat(20, 1), torch.Generator().manual_seed(0)
     >>> machines, history = pretrain(X, (8, 4), epochs=3, policy=ShrinkRecall(t=0.2, alpha=None),
     ...                              generator=generator)
@@ -138,77 +144,102 @@ def pretrain(
         {"epochs": epochs, "batch_size": batch_size, "cd_k": cd_k},
         {"lr": lr, "momentum": momentum, "weight_decay": weight_decay},
     )
-    policy = FullData() if policy is None else policy
+    options = _Options(
+        lr,
+        momentum,
+        weight_decay,
+        cd_k,
+        persistent,
+        policy,
+        TrainingSettings(
+            max_epochs=epochs,
+            batch_size=batch_size,
+            autocast=autocast,
+            n_threads=n_threads or _choose_threads(X, hidden_layer_sizes, batch_size),
+        ),
+    )
+    kind = _kind_of(X) if visible == "auto" else visible
+    with threads(options.settings.n_threads):
+        return _train_stack(X, hidden_layer_sizes, kind, sample_weight, options, generator)
+
+
+def _train_stack(
+    X: Tensor,
+    sizes: Sequence[int],
+    kind: str,
+    sample_weight: Tensor | None,
+    options: _Options,
+    generator: Generator,
+) -> tuple[list[RBM], list[dict[str, Any]]]:
     machines: list[RBM] = []
     history: list[dict[str, Any]] = []
-    kind = _kind_of(X) if visible == "auto" else visible
-    for layer, size in enumerate(hidden_layer_sizes):
+    for layer, size in enumerate(sizes):
         if layer:
             X, kind = _hidden_probability(machines[-1], X), "bernoulli"
         rbm = RBM(X.shape[1], size, visible=kind, generator=generator).to(X)
         rbm.fit_visible(X, sample_weight)
-        optimizer = _optimizer(rbm, lr, momentum, weight_decay)
-        step = ContrastiveDivergenceStep(
-            rbm,
-            optimizer,
-            generator=generator,
-            n_steps=cd_k,
-            persistent=persistent,
-            autocast=autocast,
-        )
-        tensors = [X, X.new_empty(X.shape[0], 0)]  # there are no targets
-        tensors += [] if sample_weight is None else [sample_weight]
-        rows = TrainingRows(
-            tensors,
-            batch_size,
-            X.dtype,
-            keep_outputs=getattr(policy, "needs_output_errors", False),
-            is_bounded=not rbm.is_gaussian,
-        )
-        for record in _run(rows, step, policy, epochs, generator):
-            history.append({"layer": layer} | record)
+        run = _make_run(rbm, X, sample_weight, options, generator)
+        history += _records(run, layer, options.lr)
         machines.append(rbm)
     return machines, history
 
 
-def _run(
-    rows: TrainingRows,
-    step: ContrastiveDivergenceStep,
-    policy: Policy,
-    epochs: int,
-    generator: Generator,
-) -> Iterator[dict[str, Any]]:
-    """Train one machine; yield the record of each epoch."""
-    device, budget = rows.features.device, Budget(rows.features.shape[0], epochs)
-    active = policy.start(budget.n_samples).to(device)
-    while not budget.over:
-        began = perf_counter()
-        errors = rows.visit(active, step, budget, generator)
-        n_visited, error = errors.index.shape[0], _mean_error(errors.error, step)
-        budget.spend(n_visited)
-        if not budget.over:
-            active = policy.update(active, errors, generator=generator).to(device)
-        yield {
-            "epoch": budget.epoch,
-            "n_active": n_visited,
-            "reconstruction_error": error,
-            "duration": perf_counter() - began,
-        }
-    step.close()
+class _Options(NamedTuple):
+    """What the runs of all layers share."""
+
+    lr: float
+    momentum: float
+    weight_decay: float
+    cd_k: int
+    persistent: bool
+    policy: Policy | None
+    settings: TrainingSettings
 
 
-def _mean_error(error: Tensor, step: ContrastiveDivergenceStep) -> float:
-    """Return the mean error of an epoch; raise if it, or a weight, is not finite."""
-    # A sum is finite if its terms are; all of them are one question to the device.
-    weights = [parameter.detach().sum() for parameter in step.rbm.parameters()]
-    mean, *sums = torch.stack([error.mean(), *weights]).tolist()
-    if not all(map(isfinite, (mean, *sums))):
+def _make_run(
+    rbm: RBM, X: Tensor, sample_weight: Tensor | None, options: _Options, generator: Generator
+) -> Run:
+    """Return the run that trains one machine."""
+    objective = Objective(nn.MSELoss(), bounded_outputs=not rbm.is_gaussian)
+    optimizer = _optimizer(rbm, options.lr, options.momentum, options.weight_decay)
+    step = ContrastiveDivergenceStep(
+        rbm,
+        objective,
+        optimizer,
+        generator=generator,
+        n_steps=options.cd_k,
+        persistent=options.persistent,
+        autocast=options.settings.autocast,
+    )
+    targets = X.new_empty(X.shape[0], 0)  # there are none
+    return Run(
+        rbm,
+        objective,
+        optimizer,
+        TrainingData(X, targets, sample_weight),
+        options.settings,
+        policy=options.policy,
+        generator=generator,
+        step=step,
+    )
+
+
+def _records(run: Run, layer: int, lr: float) -> Iterator[dict[str, Any]]:
+    """Train a machine; yield the record of each epoch."""
+    try:
+        for record in run:
+            yield {
+                "layer": layer,
+                "epoch": record["epoch"],
+                "n_active": record["n_active"],
+                "reconstruction_error": record["train_loss"],
+                "duration": record["duration"],
+            }
+    except FloatingPointError:
         raise FloatingPointError(
-            "The reconstruction errors or the weights became NaN or infinite in pretraining, at a "
-            f"learning rate of {step.optimizer.param_groups[0]['lr']:g}. Try a smaller "
-            "pretrain_lr, and features without NaN or extreme values."
-        )
-    return float(mean)
+            "The reconstruction errors or the weights became NaN or infinite in pretraining, at "
+            f"pretrain_lr={lr:g}. Try a smaller one, and features without NaN or extreme values."
+        ) from None
 
 
 def _optimizer(rbm: RBM, lr: float, momentum: float, weight_decay: float) -> Optimizer:
@@ -219,6 +250,11 @@ def _optimizer(rbm: RBM, lr: float, momentum: float, weight_decay: float) -> Opt
         {"params": [rbm.hidden_bias, rbm.visible_bias], "weight_decay": 0.0},
     ]
     return SGD(groups, lr=lr, momentum=momentum, fused=True)
+
+
+def _choose_threads(X: Tensor, hidden_layer_sizes: Sequence[int], batch_size: int) -> int | None:
+    largest = max(map(prod, pairwise((X.shape[1], *hidden_layer_sizes))), default=0)
+    return choose_threads(10 * batch_size * largest)
 
 
 @torch.no_grad()

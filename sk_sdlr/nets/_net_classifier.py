@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..steps import Objective
 from ._net import ActiveSetNet
 
 
@@ -16,7 +17,7 @@ class ActiveSetNetClassifier(ActiveSetNet):
     --------
     >>> import numpy as np
     >>> from torch import nn
-    >>> from sk_sdlr.training import ActiveSetNetClassifier
+    >>> from sk_sdlr.nets import ActiveSetNetClassifier
     >>> X = np.random.default_rng(0).normal(size=(100, 3)).astype("float32")
     >>> y = (X[:, 0] > 0).astype("int64")
     >>> net = ActiveSetNetClassifier(nn.Linear(3, 2), verbose=0, random_state=0).fit(X, y)
@@ -24,9 +25,8 @@ class ActiveSetNetClassifier(ActiveSetNet):
     (5,)
     """
 
-    @property
-    def _has_bounded_outputs(self) -> bool:
-        return True
+    def _objective(self) -> Objective:
+        return Objective(self.criterion_, bounded_outputs=True)
 
     def predict(self, X: Any) -> Any:
         """Return the number of the most probable class of each row.

@@ -21,7 +21,7 @@ class Snapshot:
 
     def weights(self) -> list[Tensor]:
         """Return the module's present weights, outside autograd."""
-        # Asked for each time: DenseStep gives the parameters other data.
+        # Asked for each time: a step in closed form gives the parameters other data.
         return [parameter.data for parameter in self.parameters]
 
     def save(self) -> None:
@@ -31,6 +31,14 @@ class Snapshot:
     def restore(self) -> None:
         """Write the copy back."""
         torch._foreach_copy_(self._live(), self.saved)
+
+    def state_dict(self) -> list[Tensor]:
+        """Return the copy."""
+        return self.saved
+
+    def load_state_dict(self, saved: list[Tensor]) -> None:
+        """Take another copy in its place."""
+        torch._foreach_copy_(self.saved, saved)
 
     def _live(self) -> list[Tensor]:
         return self.weights() + self.buffers

@@ -14,13 +14,16 @@ the variance smaller.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
 from ..modules import RBM
-from ._batches import parts_of
-from ._products import affine
+from ._matmul import affine
+from ._objective import Objective
+from ._step import Batches, set_learning_rate
 
 
 class ContrastiveDivergenceStep:
@@ -35,6 +38,8 @@ class ContrastiveDivergenceStep:
     ----------
     rbm : RBM
         The machine.
+    objective : Objective
+        The error of a reconstruction.
     optimizer : torch.optim.Optimizer
         Holds the machine's parameters.
     generator : torch.Generator
@@ -62,15 +67,19 @@ class ContrastiveDivergenceStep:
     Examples
     --------
     >>> import torch
+    >>> from torch import nn
     >>> from sk_sdlr.modules import RBM
-    >>> from sk_sdlr.training import ContrastiveDivergenceStep
+    >>> from sk_sdlr.steps import Objective
+    >>> from sk_sdlr.steps._contrastive_divergence import ContrastiveDivergenceStep
+    >>> from sk_sdlr.steps._step import Batches
     >>> generator = torch.Generator().manual_seed(0)
     >>> rbm = RBM(6, 3, generator=generator)
     >>> optimizer = torch.optim.SGD(rbm.parameters(), lr=0.5)
-    >>> step = ContrastiveDivergenceStep(rbm, optimizer, generator=generator)
+    >>> objective = Objective(nn.MSELoss())
+    >>> step = ContrastiveDivergenceStep(rbm, objective, optimizer, generator=generator)
     >>> x, error = torch.eye(2).repeat(50, 3), torch.empty(100)
     >>> for epoch in range(20):
-    ...     hidden = step(x, x, None, error, batch_size=10)
+    ...     hidden = step(Batches(x, x, error, batch_size=10))
     >>> bool(error.mean() < 0.1)
     True
     """
@@ -78,6 +87,7 @@ class ContrastiveDivergenceStep:
     def __init__(
         self,
         rbm: RBM,
+        objective: Objective,
         optimizer: Optimizer,
         *,
         generator: Generator,
@@ -86,8 +96,12 @@ class ContrastiveDivergenceStep:
         autocast: torch.dtype | None = None,
     ) -> None:
         if n_steps < 1:
-            raise ValueError(f"n_steps must be a positive int, however: {n_steps=}.")
+            raise ValueError(
+                "The 'n_steps' parameter of ContrastiveDivergenceStep must be a positive int. "
+                f"Got {n_steps!r} instead."
+            )
         self.rbm = rbm
+        self.objective = objective
         self.optimizer = optimizer
         self.n_steps = n_steps
         self.persistent = persistent
@@ -100,28 +114,33 @@ class ContrastiveDivergenceStep:
         self.cast_weight = self.weight
 
     @torch.no_grad()
-    def __call__(
-        self,
-        x: Tensor,
-        y: Tensor,
-        weight: Tensor | None,
-        error: Tensor,
-        batch_size: int | None = None,
-        output_error: Tensor | None = None,
-    ) -> Tensor:
-        """Train on a batch, or on several; see :class:`Step`. Return the hidden probabilities."""
-        hidden = x
-        for batch in parts_of(batch_size or x.shape[0], x, weight, error):
-            hidden = self._train_on(*batch)
-        if output_error is not None:
-            output_error.copy_(error)
+    def __call__(self, batches: Batches) -> Tensor:
+        """Learn each batch; see :class:`Step`. Return the hidden probabilities of the last one."""
+        hidden = batches.x
+        for batch in batches:
+            hidden = self._learn(batch)
+        if batches.output_error is not None:
+            error = self.objective.output_error(hidden, batches.y, batches.error)
+            batches.output_error.copy_(error)
         return hidden
 
     def close(self) -> None:
         """Drop the gradients."""
         self.optimizer.zero_grad()
 
-    def _train_on(self, x: Tensor, weight: Tensor | None, error: Tensor) -> Tensor:
+    def state_dict(self) -> dict[str, Any]:
+        """Return the chains and the state of the generator."""
+        return {"chains": self.chains, "generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with these chains and random numbers."""
+        self.chains = state["chains"]
+        self.generator.set_state(state["generator"])
+
+    def _learn(self, batch: Batches) -> Tensor:
+        x, weight = batch.x, batch.weight
+        if batch.lr_factors is not None:
+            set_learning_rate(self.optimizer.param_groups, batch.lr_factors[0])
         # Cast once for all products of the step.
         self.cast_weight = self.weight if self.autocast is None else self.weight.to(self.autocast)
         data = self.rbm.standardise(x)
@@ -129,7 +148,7 @@ class ContrastiveDivergenceStep:
         states = self._draw(hidden) if self.chains is None else self.chains
         mean = self._visible_mean(states)
         reconstruction = self._visible_mean(hidden) if self.persistent else mean
-        error.copy_((reconstruction - data).square_().mean(dim=1))
+        batch.error.copy_(self.objective.loss(reconstruction, data))
         chain, chain_hidden = self._run_chain(mean)
         factor = self._factors(x.shape[0], chain.shape[0], weight)
         self._set_gradients(

@@ -11,12 +11,13 @@ from skorch import NeuralNet
 from skorch.dataset import get_len, unpack_data
 from torch import Tensor, nn
 
-from ._output_errors import squared_output_error
+from ..steps import Objective
+from ..steps._objective import mean_of_sample
 
 
 @torch.no_grad()
 def errors_of_batch(
-    net: NeuralNet, batch: Any, y_pred: Any, with_outputs: bool = False
+    net: NeuralNet, batch: Any, y_pred: Any, objective: Objective | None = None
 ) -> tuple[Tensor, Tensor | None]:
     """Return the errors of each row of a batch.
 
@@ -28,15 +29,15 @@ def errors_of_batch(
         What the DataLoader yields.
     y_pred : Any
         What the net's `infer` made of it.
-    with_outputs : bool, default=False
-        Whether to return the squared errors of the outputs too.
+    objective : Objective or None, default=None
+        That of the net's criterion, to return the errors of the outputs too.
 
     Returns
     -------
     error : Tensor of shape (n_rows,)
         The loss, as the net's own `get_loss` has it; of several values a row their mean.
     output_error : Tensor of shape (n_rows,) or None
-        See :func:`squared_output_error`. None if `with_outputs` is False or they are not known, as
+        See :meth:`Objective.output_error`. None without an `objective`, or if they are not known, as
         `get_loss` does not call the criterion with an output and a target of each row.
 
     Raises
@@ -46,26 +47,28 @@ def errors_of_batch(
     """
     X, y = unpack_data(batch)
     n_rows = get_len(X)
-    with _unreduced(net.criterion_), _heard(net.criterion_, with_outputs) as calls:
+    with _unreduced(net.criterion_), _heard(net.criterion_, objective is not None) as calls:
         error = net.get_loss(y_pred, y, X=X, training=True).detach()
     if error.dim() == 0 or error.shape[0] != n_rows:
         raise ValueError(
-            "get_loss must give a value a row while criterion_.reduction is 'none', however: "
-            f"{type(net).__name__} gives shape {tuple(error.shape)} for a batch of {n_rows} rows."
+            "get_loss must give a value a row while criterion_.reduction is 'none'. Got shape "
+            f"{tuple(error.shape)} for a batch of {n_rows} rows of {type(net).__name__} instead."
         )
-    error = error if error.dim() == 1 else error.flatten(1).mean(1)
+    error = mean_of_sample(error)
     # Of several outputs the first counts, as in predictions of skorch.
-    return error, _output_errors(net.criterion_, calls[0], error) if calls else None
+    if objective is None or not calls:
+        return error, None
+    return error, _output_errors(objective, calls[0], error)
 
 
-def _output_errors(criterion: nn.Module, heard: tuple[Any, ...], error: Tensor) -> Tensor | None:
+def _output_errors(objective: Objective, heard: tuple[Any, ...], error: Tensor) -> Tensor | None:
     if len(heard) != 2 or not all(isinstance(argument, Tensor) for argument in heard):
         return None
     output, target = heard
     if output.shape[:1] != error.shape:
         return None
     output = output.to(torch.promote_types(output.dtype, torch.float32))  # 8 bits are too few
-    return squared_output_error(criterion)(output, target, error)
+    return objective.output_error(output, target, error)
 
 
 @contextmanager

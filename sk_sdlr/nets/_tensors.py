@@ -42,9 +42,30 @@ def tensors_of(dataset: Any, device: str | torch.device) -> tuple[Tensor, ...]:
         y = torch.zeros(len(dataset)) if dataset.y is None else to_tensor(dataset.y, device)
         return X, y
     raise TypeError(
-        "ActiveSetNet trains on one array of features and one of targets, "
-        f"however: {_describe(dataset)}."
+        "ActiveSetNet needs one array of features and one of targets. "
+        f"Got {_describe(dataset)} instead."
     )
+
+
+def dataset_for_callbacks(dataset: Any) -> Any:
+    """Return what callbacks know how to take X and y from.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data. What skorch makes of arrays is kept; a TensorDataset becomes one of that kind,
+        without sample weights.
+
+    Returns
+    -------
+    dataset : Dataset
+        The same rows.
+    """
+    if isinstance(dataset, TensorDataset):
+        return Dataset(*dataset.tensors[:2])
+    if isinstance(dataset, Subset):
+        return Subset(dataset_for_callbacks(dataset.dataset), dataset.indices)
+    return dataset
 
 
 def _describe(dataset: Any) -> str:

@@ -1,0 +1,78 @@
+"""From the words of a run to the hooks of skorch's callbacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from torch import Tensor
+
+from ..runs._listener import Listener
+
+BATCH_HOOKS = ["on_batch_begin", "on_batch_end"]
+EPOCH_HOOKS = ["on_epoch_begin", "on_epoch_end"]
+
+
+def is_watched(net: NeuralNet, hooks: list[str]) -> bool:
+    """Return whether a callback, or the net's own class, overrides any of these hooks.
+
+    Parameters
+    ----------
+    net : NeuralNet
+        An initialised net.
+    hooks : list of str
+        Names of methods of :class:`skorch.callbacks.Callback`.
+
+    Returns
+    -------
+    watched : bool
+        Whether one does.
+    """
+    callbacks = [callback for _, callback in net.callbacks_]
+    return any(
+        getattr(type(listener), hook) is not getattr(base, hook)
+        for base, listeners in ((NeuralNet, [net]), (Callback, callbacks))
+        for listener in listeners
+        for hook in hooks
+    )
+
+
+class CallbackListener(Listener):
+    """Tells the callbacks of a net what its run does.
+
+    Parameters
+    ----------
+    net : NeuralNet
+        An initialised net.
+    datasets : dict
+        The arguments of ``on_epoch_begin``.
+    """
+
+    def __init__(self, net: NeuralNet, datasets: dict[str, Any]) -> None:
+        self.net = net
+        self.datasets = datasets
+        self.wants_epochs = is_watched(net, EPOCH_HOOKS)
+        self.wants_batches = is_watched(net, BATCH_HOOKS)
+        self.wants_gradients = is_watched(net, ["on_grad_computed"])
+
+    def on_epoch_begin(self) -> None:
+        """Notify of an epoch."""
+        self.net.notify("on_epoch_begin", **self.datasets)
+
+    def on_batch_begin(self, x: Tensor, y: Tensor, *, training: bool) -> None:
+        """Notify of a batch."""
+        self.net.notify("on_batch_begin", batch=(x, y), training=training)
+
+    def on_batch_end(
+        self, x: Tensor, y: Tensor, loss: Tensor, output: Tensor, *, training: bool
+    ) -> None:
+        """Record the size of the batch, and notify."""
+        name = "train_batch_size" if training else "valid_batch_size"
+        self.net.history.record_batch(name, x.shape[0])
+        self.net.notify("on_batch_end", batch=(x, y), training=training, loss=loss, y_pred=output)
+
+    def on_gradients(self, x: Tensor, y: Tensor) -> None:
+        """Notify of the gradients."""
+        parameters = list(self.net.get_all_learnable_params())
+        self.net.notify("on_grad_computed", named_parameters=parameters, batch=(x, y), training=True)

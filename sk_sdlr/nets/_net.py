@@ -1,0 +1,316 @@
+"""The skorch net that trains on an active set: a thin face of Run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from math import inf
+from typing import Any
+
+import torch
+from sklearn.utils import check_random_state
+from skorch import NeuralNet
+from skorch.callbacks import Callback, PrintLog
+from skorch.utils import to_tensor
+from torch import Generator, nn
+from torch.utils.data import TensorDataset
+
+from ..policies import Policy
+from ..runs import Run, TrainingData, TrainingSettings
+from ..runs._run import EpochRecord
+from ..runs._seeding import seeded
+from ..steps import Objective
+from ._batch_hooks import CallbackListener
+from ._tensors import dataset_for_callbacks, tensors_of
+from ._warnings import warn_if_partial_set
+
+PREDICT_BATCH_SIZE = 1024
+
+
+class ActiveSetNet(NeuralNet):
+    """A skorch net whose epochs visit the rows that a policy keeps active.
+
+    It is skorch's face of :class:`~sk_sdlr.runs.Run`, whose docstring has the epoch in pseudocode.
+
+    Parameters
+    ----------
+    module : nn.Module class or instance
+        The net; its parameters are given as ``module__<name>``.
+    criterion : nn.Module class, default=nn.CrossEntropyLoss
+        The loss; must have a `reduction`, as all of torch's have.
+    policy : Policy or None, default=None
+        Chooses the rows of each epoch; None visits all rows.
+    step : {"auto", "dense", "autograd"}, default="auto"
+        How a batch is learnt. "auto": in closed form where that does the same as autograd and no
+        callback asks for gradients.
+    lr_schedule : {"linear", "cosine"}, callable or None, default=None
+        See :class:`~sk_sdlr.runs.TrainingSettings`.
+    full_at_end : float, default=0.0
+        The last share of the run, in [0, 1], that visits all rows.
+    max_passes : float or None, default=None
+        Bounds the row visits, in units of the number of rows, in place of `max_epochs`.
+    autocast : torch.dtype or None, default=None
+        What the module's products are computed in while it trains (``torch.autocast``); None: in
+        its own type. Losses and predictions are always in its own.
+    n_threads : int or None, default=None
+        Torch threads while training on the CPU; None: by the size of a step.
+    n_iter_no_change : int or None, default=None
+        Stop once the validation loss has not improved for so many epochs, and keep the best
+        weights; None: do not.
+    tol : float, default=0.0
+        What counts as an improvement.
+    random_state : int, RandomState or None, default=None
+        The only source of randomness; torch's global state is left as it was.
+    train_split : callable or None, default=None
+        Makes a validation set of the training data, as in skorch.
+    **kwargs : dict
+        Everything else that :class:`skorch.NeuralNet` takes.
+
+    Notes
+    -----
+    The hooks ``on_batch_begin``, ``on_batch_end`` and ``on_grad_computed`` are called only if a
+    callback overrides them. ``history`` has one record an epoch and none a batch. A fit that
+    diverges raises, with the weights as they were before the epoch that did.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> from sk_sdlr.policies import ShrinkRecall
+    >>> from sk_sdlr.nets import ActiveSetNet
+    >>> X = np.random.default_rng(0).normal(size=(200, 3)).astype("float32")
+    >>> y = (X[:, 0] > 0).astype("int64")
+    >>> policy = ShrinkRecall(t=0.2, alpha=None)
+    >>> net = ActiveSetNet(nn.Linear(3, 2), nn.CrossEntropyLoss, policy=policy, max_epochs=5,
+    ...                    full_at_end=0.2, verbose=0, random_state=0).fit(X, y)
+    >>> net.history[:, "n_active"]
+    [200, 160, 128, 103, 200]
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        criterion: Any = nn.CrossEntropyLoss,
+        *,
+        policy: Policy | None = None,
+        step: str = "auto",
+        lr_schedule: Any = None,
+        full_at_end: float = 0.0,
+        max_passes: float | None = None,
+        autocast: torch.dtype | None = None,
+        n_threads: int | None = None,
+        n_iter_no_change: int | None = None,
+        tol: float = 0.0,
+        random_state: Any = None,
+        train_split: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(module, criterion, train_split=train_split, **kwargs)
+        self.policy = policy
+        self.step = step
+        self.lr_schedule = lr_schedule
+        self.full_at_end = full_at_end
+        self.max_passes = max_passes
+        self.autocast = autocast
+        self.n_threads = n_threads
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.random_state = random_state
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
+        # It lays out its table even when it is not to print it, at 0.2 ms an epoch.
+        return [("print_log", PrintLog())] if self.verbose else []
+
+    # The net whose training this one goes on with, while it is initialised.
+    _predecessor: ActiveSetNet | None = None
+
+    def initialize(self) -> ActiveSetNet:
+        """Initialise module, criterion, optimiser and callbacks, from `random_state` alone."""
+        with seeded(self._draw_seed(), self.device):
+            super().initialize()
+        return self
+
+    def initialize_from(self, net: ActiveSetNet) -> ActiveSetNet:
+        """Initialise, but go on with another net's module, history and callbacks.
+
+        Parameters
+        ----------
+        net : ActiveSetNet
+            A net on such a module; it is not to be used any more. The state of its optimiser is
+            taken over if this net has one of the same class.
+
+        Returns
+        -------
+        self : ActiveSetNet
+            This net.
+        """
+        self._predecessor = net
+        try:
+            self.initialize()
+        finally:
+            del self._predecessor
+        self.history_ = net.history_
+        mine, other = self.optimizer_.state_dict(), net.optimizer_.state_dict()
+        if type(self.optimizer_) is type(net.optimizer_):
+            self.optimizer_.load_state_dict(mine | {"state": other["state"]})
+        return self
+
+    def initialize_module(self) -> ActiveSetNet:
+        """Make the module; raise ValueError if what is made is none."""
+        if self._predecessor is not None:
+            self.module_ = self._predecessor.module_
+            return self
+        super().initialize_module()
+        if not isinstance(self.module_, nn.Module):
+            raise ValueError(
+                f"module must be or make an nn.Module. Got {type(self.module_).__name__} instead."
+            )
+        return self
+
+    def initialize_callbacks(self) -> ActiveSetNet:
+        """Make the callbacks, but keep the state of those that a predecessor has already."""
+        before = self._predecessor
+        if before is None or self._given_callbacks() != before._given_callbacks():
+            return super().initialize_callbacks()
+        self.callbacks_ = before.callbacks_
+        return self
+
+    def _given_callbacks(self) -> list[Any]:
+        given = self.callbacks if isinstance(self.callbacks, list) else [self.callbacks]
+        return [bool(self.verbose), *map(id, given)]
+
+    def _initialize_module(self, reason: str | None = None) -> Any:
+        # A callback such as InputShapeSetter may set a parameter of the module that is there.
+        if reason is None:
+            return super()._initialize_module()
+        with seeded(self._draw_seed(), self.device):
+            return super()._initialize_module(reason)
+
+    def _draw_seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Return an iterator for prediction and validation; training does not ask for one."""
+        X, y = tensors_of(dataset, self.device)[:2]
+        size = max(self.batch_size, PREDICT_BATCH_SIZE)
+        return zip(X.split(size), y.split(size), strict=True)
+
+    def fit_loop(
+        self,
+        X: Any,
+        y: Any = None,
+        epochs: int | None = None,
+        *,
+        sample_weight: Any = None,
+        valid: Any = None,
+        _routing_method: str = "fit",
+        **fit_params: Any,
+    ) -> ActiveSetNet:
+        """Run the epochs.
+
+        Parameters
+        ----------
+        X : ndarray, Tensor or TensorDataset
+            Features of shape (n_samples, ...); or a TensorDataset of them, targets and, where
+            there are any, sample weights.
+        y : ndarray or Tensor of shape (n_samples, ...), optional
+            Targets.
+        epochs : int, optional
+            In place of `max_epochs`.
+        sample_weight : ndarray or Tensor of shape (n_samples,), optional
+            Weights of the samples.
+        valid : TensorDataset, optional
+            Validation set, in place of what `train_split` makes.
+        **fit_params : dict
+            Passed to `train_split`.
+
+        Returns
+        -------
+        self : ActiveSetNet
+            This net.
+
+        Raises
+        ------
+        FloatingPointError
+            If the loss or the weights become NaN or infinite.
+        """
+        settings = self._make_settings(self.max_epochs if epochs is None else epochs)
+        self.check_data(X, y)
+        self.check_training_readiness()
+        if sample_weight is not None:
+            X, y = TensorDataset(*(to_tensor(a, "cpu") for a in (X, y, sample_weight))), None
+        train, split = self.get_split_datasets(X, y, **fit_params)
+        valid = split if valid is None else valid
+        datasets = {
+            "dataset_train": dataset_for_callbacks(train),
+            "dataset_valid": None if valid is None else dataset_for_callbacks(valid),
+        }
+        run = self._make_run(train, valid, settings, CallbackListener(self, datasets))
+        with closing(self._complete(run)) as records:
+            best = {name: self._best_before(name) for name in ("train_loss", "valid_loss")}
+            for record in records:
+                self._record(record, best)
+                self.notify("on_epoch_end", **datasets)
+        if not run.has_stopped_early:
+            warn_if_partial_set(run.n_active, run.data.n_samples)
+        elif self.verbose:
+            print(f"Stopped, as valid_loss has not improved for {self.n_iter_no_change} epochs.")
+        return self
+
+    def _make_settings(self, max_epochs: int) -> TrainingSettings:
+        return TrainingSettings(
+            max_epochs=max_epochs,
+            max_passes=self.max_passes,
+            batch_size=self.batch_size,
+            lr_schedule=self.lr_schedule,
+            full_at_end=self.full_at_end,
+            step=self.step,
+            autocast=self.autocast,
+            n_threads=self.n_threads,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+        )
+
+    def _make_run(
+        self, train: Any, valid: Any, settings: TrainingSettings, listener: CallbackListener
+    ) -> Run:
+        # Each call goes on with new random numbers, so that partial fits differ.
+        seed = self._draw_seed() + len(self.history)
+        return Run(
+            self.module_,
+            self._objective(),
+            self.optimizer_,
+            TrainingData(*tensors_of(train, self.device)),
+            settings,
+            policy=self.policy,
+            generator=Generator().manual_seed(seed),
+            validation=None if valid is None else TrainingData(*tensors_of(valid, self.device)),
+            listener=listener,
+        )
+
+    def _objective(self) -> Objective:
+        return Objective(self.criterion_)
+
+    def _complete(self, run: Run) -> Iterator[EpochRecord]:
+        """Pass on the records; delete the row of history of an epoch in which something is raised."""
+        n_complete = len(self.history)
+        try:
+            with closing(iter(run)) as records:
+                for record in records:
+                    n_complete = len(self.history)
+                    yield record
+        finally:
+            del self.history[n_complete:]
+
+    def _best_before(self, name: str) -> float:
+        return min((row[name] for row in self.history if name in row), default=inf)
+
+    def _record(self, record: EpochRecord, best: dict[str, float]) -> None:
+        row = self.history[-1]
+        # Some of skorch's callbacks want to see a last batch; this is all there is of it.
+        row["batches"] = row["batches"] or [{}]
+        row.update({key: value for key, value in record.items() if key != "epoch"})
+        for name in best.keys() & record.keys():
+            row[f"{name}_best"] = record[name] < best[name]
+            best[name] = min(best[name], record[name])

@@ -1,0 +1,98 @@
+"""The learning rate of each batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import cos, pi
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from ..steps._step import set_learning_rate
+from ._budget import Budget
+
+LR_SCHEDULES: dict[str, Callable[[float], float]] = {
+    "linear": lambda progress: 1 - progress,
+    "cosine": lambda progress: (1 + cos(pi * progress)) / 2,
+}
+Schedule = str | Callable[[Optimizer], LRScheduler] | None
+
+
+class LearningRate:
+    """The learning rate of a run.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Its groups' present learning rates are the initial ones.
+    schedule : {"linear", "cosine"}, callable or None
+        None: constant. "linear" and "cosine" fall to 0 over the budget, from batch to batch: a run
+        of few epochs would otherwise end at a rate that is still high. A callable, such as a class
+        of ``torch.optim.lr_scheduler``, is called with the optimiser and makes a scheduler that is
+        stepped after each epoch.
+    """
+
+    def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
+        self.optimizer = optimizer
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]  # where torch's schedulers have it too
+        self.factor = LR_SCHEDULES[schedule] if isinstance(schedule, str) else None
+        self.scheduler = schedule(optimizer) if callable(schedule) else None
+
+    @property
+    def current(self) -> float:
+        """The learning rate (of the first group)."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def begin_epoch(self, budget: Budget) -> None:
+        """Set the rate with which an epoch begins."""
+        if self.factor is not None:
+            set_learning_rate(self.optimizer.param_groups, self.factor(budget.progress))
+
+    def factors(
+        self, budget: Budget, rows: slice, n_visited: int, batch_size: int
+    ) -> list[float] | None:
+        """Return the factor of the rate of each batch.
+
+        Parameters
+        ----------
+        budget : Budget
+            How far the run had come before the epoch.
+        rows : slice
+            The rows of these batches, counted from the begin of the epoch.
+        n_visited : int
+            Rows of the epoch.
+        batch_size : int
+            Rows a batch.
+
+        Returns
+        -------
+        factors : list of float or None
+            See :class:`Batches`. A batch's factor is that of the progress at its first row.
+        """
+        if self.factor is None:
+            return None
+        factor = self.factor(budget.progress_within(rows.start, n_visited))
+        return [factor for _ in range(rows.start, rows.stop, batch_size)]
+
+    def end_epoch(self, loss: float) -> None:
+        """Step torch's scheduler, which may want to know the loss."""
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(loss)
+        elif self.scheduler is not None:
+            self.scheduler.step()
+
+    def restore(self) -> None:
+        """Leave the initial rates: the next run begins with them, or with what is set by then."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = group.pop("initial_lr")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of torch's scheduler; the rates themselves are the optimiser's."""
+        return {} if self.scheduler is None else self.scheduler.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state)

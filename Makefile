@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint docs benchmark results clean
+.PHONY: demo test lint docstrings docs benchmark results clean
 
 REPRODUCE = $(BIN)/python -m sk_sdlr.reproduce --out docs/results
 COMPARE = $(BIN)/python -m sk_sdlr.compare --out docs/results/compare
@@ -22,6 +22,10 @@ lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/codespell
+
+# Shared texts, from tools/docstring_texts.py into the estimators.
+docstrings: .venv/dev
+	$(BIN)/python tools/write_docstrings.py
 
 docs: .venv/docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

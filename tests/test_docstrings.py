@@ -67,7 +67,7 @@ def test_docstring_is_valid_numpydoc(name):
 @pytest.mark.parametrize("name", estimators.__all__)
 def test_documented_defaults_are_the_defaults(name):
     estimator = getattr(estimators, name)
-    written = dict(re.findall(r"^(\w+) : .*default=(.+)$", estimator.__doc__, re.MULTILINE))
+    written = dict(re.findall(r"^(\w+) : .*default=(.+)$", inspect.getdoc(estimator), re.MULTILINE))
     defaults = {key: value.default for key, value in signature(estimator).parameters.items()}
     assert {key: ast.literal_eval(text) for key, text in written.items()} == defaults
 

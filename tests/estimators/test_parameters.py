@@ -1,17 +1,15 @@
-"""Docstrings that share their parts, and what an estimator is before it is fitted."""
+"""What an estimator is before it is fitted: its parameters."""
 
 from __future__ import annotations
 
 import copy
 import pickle
 from inspect import signature
-from string import Template
 
 import pytest
 from sklearn.base import clone
 
 from sk_sdlr import estimators
-from sk_sdlr.estimators._docs import PARTS, documented
 
 KINDS = [getattr(estimators, name) for name in estimators.__all__]
 
@@ -19,73 +17,6 @@ KINDS = [getattr(estimators, name) for name in estimators.__all__]
 def made(kind):
     """Return an estimator with every parameter at a value of its own."""
     return kind(**{name: object() for name in signature(kind).parameters})
-
-
-# Docstrings
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_left_to_fill_in(kind):
-    assert "$" not in kind.__doc__
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_parameter_is_documented_at_the_margin(kind):
-    lines = kind.__doc__.splitlines()
-    for name in signature(kind).parameters:
-        assert sum(line.startswith(f"{name} : ") for line in lines) == 1
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_every_part_is_in_some_docstring_with_the_defaults_of_the_class(part):
-    texts = [Template(PARTS[part]).substitute(lr=kind.lr) for kind in KINDS]
-    assert any(text in kind.__doc__ for text, kind in zip(texts, KINDS, strict=True))
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_parts_have_no_parts_and_no_blank_ends(part):
-    assert not any(f"${other}" in PARTS[part] for other in PARTS)
-    assert PARTS[part] == PARTS[part].strip()
-
-
-def test_parts_are_filled_in_at_the_margin():
-    class Thing:
-        """Do something.
-
-        Parameters
-        ----------
-        $classes
-            Indented.
-        $training_parameters
-        """
-
-        lr = 0.125
-
-    assert documented(Thing) is Thing
-    assert f"----------\n{PARTS['classes']}\n    Indented.\ns : float" in Thing.__doc__
-    assert "\nlr : float, default=0.125\n" in Thing.__doc__
-    assert "$" not in Thing.__doc__
-
-
-def test_a_class_without_docstring_has_none_afterwards():
-    class Thing:
-        lr = 0.125
-
-    assert documented(Thing) is Thing
-    assert Thing.__doc__ is None
-
-
-def test_a_part_that_is_not_there_is_an_error():
-    class Thing:
-        """Do $something."""
-
-        lr = 0.125
-
-    with pytest.raises(KeyError, match="something"):
-        documented(Thing)
-
-
-# Before a fit
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,7 +12,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, PrintLog
 from torch import Tensor, nn
 
-from ..modules._batch_norm import least_rows
+from ..modules._batch_norm import min_batch_rows
 from ..policies import EpochErrors, FullData, Policy
 from ._batches import sequential_batches
 from ._complete_epochs import only_complete, word_if_in_mid_cycle, word_if_interrupted
@@ -228,7 +228,7 @@ class ActiveSetNet(NeuralNet):
             data,
             self.batch_size,
             dtype,
-            least_rows(self.module_),
+            min_batch_rows(self.module_),
             keep_outputs=getattr(policy, "needs_output_errors", False),
             is_bounded=self._has_bounded_outputs,
         )

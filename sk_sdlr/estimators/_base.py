@@ -18,7 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from ..modules._batch_norm import least_rows
+from ..modules._batch_norm import min_batch_rows
 from ..policies import Policy, ShrinkRecall
 from ..training import ActiveSetNet
 from ..training._rows import check_least
@@ -175,7 +175,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             valid = None if held_out is None else self._dataset(held_out, learn=False)
             if not again:
                 self.net_ = self._make_net(rows, device, seed)
-            check_least(len(rows), batch_size, least_rows(self.net_.module_))
+            check_least(len(rows), batch_size, min_batch_rows(self.net_.module_))
         self._train(train, valid, policy=policy, batch_size=batch_size)
         return self
 
@@ -190,7 +190,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             if first:
                 seed = check_random_state(self.random_state).randint(2**31 - 1)
                 self.net_ = self._make_net(rows, device, seed)
-            check_least(len(rows), batch_size, least_rows(self.net_.module_))
+            check_least(len(rows), batch_size, min_batch_rows(self.net_.module_))
         self._train(train, None, policy=None, batch_size=batch_size, once=True)
         return self
 

@@ -46,7 +46,7 @@ class BaseCNN(BaseShrinkingEstimator):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         if self.image_shape is not None:
-            check_image_shape(self.image_shape)
+            check_image_shape(type(self).__name__, self.image_shape)
 
     def _flat(self, X: Any, *, learn: bool) -> Any:
         shape = shape_of(X)

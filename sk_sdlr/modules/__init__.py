@@ -3,6 +3,7 @@
 from ._activations import ACTIVATIONS, ScaledTanh
 from ._cnn import CNN, CNN_PRESETS
 from ._mlp import MLP
+from ._own_modules import OWN_MODULES
 from ._rbm import RBM
 
-__all__ = ["ACTIVATIONS", "CNN", "CNN_PRESETS", "MLP", "RBM", "ScaledTanh"]
+__all__ = ["ACTIVATIONS", "CNN", "CNN_PRESETS", "MLP", "OWN_MODULES", "RBM", "ScaledTanh"]

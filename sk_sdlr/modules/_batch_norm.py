@@ -28,7 +28,7 @@ class BatchNorm2d(_BatchNorm, nn.BatchNorm2d):
     """For maps, of shape (n_samples, channels, height, width)."""
 
 
-def least_rows(module: nn.Module) -> int:
+def min_batch_rows(module: nn.Module) -> int:
     """Return how few rows a batch may have that the module is trained on.
 
     Parameters

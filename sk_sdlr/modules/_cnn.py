@@ -13,8 +13,18 @@ from torch import Tensor, nn
 
 from ._activations import ACTIVATIONS
 from ._batch_norm import BatchNorm1d, BatchNorm2d
-from ._checks import OUTPUT_ACTIVATIONS, check_dropout, check_option, check_size, is_size
+from ._checks import (
+    OUTPUT_ACTIVATIONS,
+    bad_parameter,
+    check_dropout,
+    check_option,
+    check_size,
+    is_size,
+    one_of,
+)
 from ._conv import Conv
+from ._dropout import Dropout
+from ._initialise import new_layer
 
 Layer = tuple[Any, ...]
 Shape = tuple[int, int, int]
@@ -116,13 +126,13 @@ class CNN(nn.Module):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        check_size("n_outputs", n_outputs)
-        check_option("output_activation", output_activation, OUTPUT_ACTIVATIONS)
-        check_option("batch_norm", batch_norm, (True, False))
-        check_dropout(dropout)
-        self.image_shape = check_image_shape(image_shape)
+        check_size("CNN", "n_outputs", n_outputs)
+        check_option("CNN", "output_activation", output_activation, OUTPUT_ACTIVATIONS)
+        check_option("CNN", "batch_norm", batch_norm, (True, False))
+        check_dropout("CNN", "dropout", dropout)
+        self.image_shape = check_image_shape("CNN", image_shape)
         self.output_activation = output_activation
-        before_linear = [nn.Flatten(), nn.Dropout(dropout)] if dropout else [nn.Flatten()]
+        before_linear = [nn.Flatten(), Dropout(dropout)] if dropout else [nn.Flatten()]
         parts: list[nn.Module] = []
         shape: tuple[int, ...] = self.image_shape
         for i, layer in enumerate(named_layers(layers)):
@@ -130,7 +140,8 @@ class CNN(nn.Module):
             parts += [*before_linear, made] if isinstance(made, nn.Linear) else [made]
             if batch_norm and isinstance(made, nn.Conv2d | nn.Linear):
                 parts.append((BatchNorm2d if len(shape) == 3 else BatchNorm1d)(shape[0]))
-        self.layers = nn.Sequential(*parts, *before_linear, nn.Linear(prod(shape), n_outputs))
+        last = new_layer(nn.Linear, prod(shape), n_outputs)
+        self.layers = nn.Sequential(*parts, *before_linear, last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs (logits for "softmax") of shape (n_samples, n_outputs)."""
@@ -140,29 +151,23 @@ class CNN(nn.Module):
 
 def named_layers(layers: str | Sequence[Layer]) -> Sequence[Layer]:
     """Return the layers of a preset, or those given."""
-    if isinstance(layers, str):
-        if layers not in CNN_PRESETS:
-            raise ValueError(
-                f"layers must be one of {tuple(CNN_PRESETS)} or a sequence of tuples, "
-                f"however: layers={layers!r}."
-            )
+    if isinstance(layers, str) and layers in CNN_PRESETS:
         return CNN_PRESETS[layers]
     if isinstance(layers, list | tuple) and all(isinstance(one, list | tuple) for one in layers):
         return layers
-    raise ValueError(f"layers must be a sequence of {GRAMMAR}, however: layers={layers!r}.")
+    names = one_of(tuple(CNN_PRESETS))
+    raise bad_parameter("CNN", "layers", f"be one of {names} or a sequence of {GRAMMAR}", layers)
 
 
-def check_image_shape(image_shape: object) -> Shape:
+def check_image_shape(owner: str, image_shape: object) -> Shape:
     """Return channels, height and width; raise ValueError if it is anything else."""
     if (
         not isinstance(image_shape, Sequence)
         or len(image_shape) != 3
         or not all(map(is_size, image_shape))
     ):
-        raise ValueError(
-            "image_shape must be three positive ints, (channels, height, width), "
-            f"however: image_shape={image_shape!r}."
-        )
+        what = "be three positive ints, (channels, height, width)"
+        raise bad_parameter(owner, "image_shape", what, image_shape)
     channels, height, width = map(int, image_shape)
     return channels, height, width
 
@@ -175,11 +180,9 @@ def _make(i: int, layer: Layer, shape: tuple[int, ...]) -> tuple[nn.Module, tupl
             return _activation(name, *arguments), shape
         return MAKERS[name](shape, *arguments)
     except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"layers must be a sequence of {GRAMMAR}, however: layers[{i}]={layer!r}."
-        ) from error
-    except ValueError as error:
-        raise ValueError(f"layers[{i}]={tuple(layer)!r} {error}") from None
+        raise bad_parameter("CNN", f"layers[{i}]", f"be {GRAMMAR}", layer) from error
+    except ValueError as error:  # it says what the layer must do
+        raise bad_parameter("CNN", f"layers[{i}]", str(error), layer) from None
 
 
 def _activation(name: str) -> nn.Module:
@@ -193,13 +196,13 @@ def _conv(
     n_filters, kernel = _positive(filters), _pair(size)
     if padding == "same":
         if not all(k % 2 for k in kernel):
-            raise ValueError("has a padding of 'same', which needs an odd size.")
+            raise ValueError("have an odd size for a padding of 'same'")
         after = tuple(extent)
     else:
         padding = _pair(padding, least=0)
         after = tuple(n + 2 * p - k + 1 for n, k, p in zip(extent, kernel, padding, strict=True))
     _check_fits(after, shape)
-    return Conv(channels, n_filters, kernel, padding=padding), (n_filters, *after)
+    return new_layer(Conv, channels, n_filters, kernel, padding=padding), (n_filters, *after)
 
 
 def _pool(
@@ -215,7 +218,7 @@ def _pool(
 
 def _linear(shape: tuple[int, ...], units: object) -> tuple[nn.Module, tuple[int, ...]]:
     n_units = _positive(units)
-    return nn.Linear(prod(shape), n_units), (n_units,)
+    return new_layer(nn.Linear, prod(shape), n_units), (n_units,)
 
 
 MAKERS: dict[str, Callable[..., tuple[nn.Module, tuple[int, ...]]]] = {
@@ -234,14 +237,13 @@ def _pooled(n: int, size: int, stride: int) -> int:
 def _check_fits(after: tuple[int, ...], shape: tuple[int, ...]) -> None:
     if min(after) < 1:
         channels, height, width = shape
-        raise ValueError(
-            f"does not fit what goes into it, {channels} maps of {height} x {width} pixels."
-        )
+        maps = f"{channels} maps of {height} x {width} pixels"
+        raise ValueError(f"fit what goes into it, {maps}")
 
 
 def _map(shape: tuple[int, ...]) -> tuple[int, ...]:
     if len(shape) != 3:
-        raise ValueError("needs maps, and comes after a linear layer, which leaves none.")
+        raise ValueError("come before any linear layer, which leaves no maps")
     return shape
 
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from ._activations import ACTIVATIONS
 from ._batch_norm import BatchNorm1d
-from ._checks import OUTPUT_ACTIVATIONS, check_dropout, check_option, check_size, is_size
+from ._checks import OUTPUT_ACTIVATIONS, check_dropout, check_option, check_size, check_sizes
+from ._dropout import Dropout
+from ._initialise import new_layer
 
 
 class MLP(nn.Module):
@@ -69,17 +71,17 @@ class MLP(nn.Module):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        check_size("n_inputs", n_inputs)
-        check_size("n_outputs", n_outputs)
-        _check_hidden_layer_sizes(hidden_layer_sizes)
-        check_option("activation", activation, tuple(ACTIVATIONS))
-        check_option("output_activation", output_activation, OUTPUT_ACTIVATIONS)
-        check_option("batch_norm", batch_norm, (True, False))
-        check_dropout(dropout)
+        check_size("MLP", "n_inputs", n_inputs)
+        check_size("MLP", "n_outputs", n_outputs)
+        check_sizes("MLP", "hidden_layer_sizes", hidden_layer_sizes)
+        check_option("MLP", "activation", activation, tuple(ACTIVATIONS))
+        check_option("MLP", "output_activation", output_activation, OUTPUT_ACTIVATIONS)
+        check_option("MLP", "batch_norm", batch_norm, (True, False))
+        check_dropout("MLP", "dropout", dropout)
         sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
         self.activation = activation
         self.output_activation = output_activation
-        self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+        self.linears = nn.ModuleList(new_layer(nn.Linear, a, b) for a, b in pairwise(sizes))
         self.after = nn.ModuleList(
             _after_linear(size, activation, dropout, batch_norm) for size in sizes[1:-1]
         )
@@ -101,13 +103,5 @@ def _after_linear(size: int, activation: str, dropout: float, batch_norm: bool) 
     block: list[nn.Module] = [BatchNorm1d(size)] if batch_norm else []
     block.append(ACTIVATIONS[activation]())
     if dropout:
-        block.append(nn.Dropout(dropout))
+        block.append(Dropout(dropout))
     return nn.Sequential(*block)
-
-
-def _check_hidden_layer_sizes(sizes: object) -> None:
-    if not isinstance(sizes, Sequence) or not all(map(is_size, sizes)):
-        raise ValueError(
-            "hidden_layer_sizes must be a sequence of positive ints, "
-            f"however: hidden_layer_sizes={sizes!r}."
-        )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
-from ._checks import check_option, check_size
+from ._checks import bad_parameter, check_option, check_size
+from ._random import current_generator
 
 VISIBLE_UNITS = ("bernoulli", "gaussian")
 
@@ -32,7 +33,7 @@ class RBM(nn.Module):
         Kind of the visible units. "bernoulli" is for features in [0, 1], which are taken for
         probabilities; "gaussian", with unit variance around its mean, for real ones.
     generator : torch.Generator, optional
-        Draws the initial weights; None: torch's global one.
+        Draws the initial weights; None: the generator of the run, or torch's global one.
 
     Attributes
     ----------
@@ -86,10 +87,11 @@ class RBM(nn.Module):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        check_size("n_visible", n_visible)
-        check_size("n_hidden", n_hidden)
-        check_option("visible", visible, VISIBLE_UNITS)
+        check_size("RBM", "n_visible", n_visible)
+        check_size("RBM", "n_hidden", n_hidden)
+        check_option("RBM", "visible", visible, VISIBLE_UNITS)
         self.visible = visible
+        generator = current_generator() if generator is None else generator
         weight = torch.empty(n_hidden, n_visible)
         self.weight = nn.Parameter(weight.normal_(0, 0.01, generator=generator))
         self.hidden_bias = nn.Parameter(torch.zeros(n_hidden))
@@ -130,7 +132,7 @@ class RBM(nn.Module):
         mean = self.visible_mean(h)
         if not self.is_gaussian:
             return _bernoulli(mean, generator)
-        device = mean.device if generator is None else generator.device
+        generator, device = _source(generator, mean.device)
         noise = torch.randn(mean.shape, generator=generator, device=device, dtype=mean.dtype)
         return mean + self.scale * noise.to(mean.device)
 
@@ -154,7 +156,7 @@ class RBM(nn.Module):
         v : Tensor of shape (n_samples, n_visible)
             Visible states; for binary units only.
         generator : torch.Generator, optional
-            Chooses the units; None: torch's global one.
+            Chooses the units; None: the generator of the run, or torch's global one.
 
         Returns
         -------
@@ -167,12 +169,10 @@ class RBM(nn.Module):
             If the visible units are Gaussian.
         """
         if self.is_gaussian:
-            raise ValueError(
-                "pseudo_log_likelihood flips visible units, which must be binary, "
-                f"however: visible={self.visible!r}."
-            )
+            what = "be 'bernoulli' for pseudo_log_likelihood, which flips visible units"
+            raise bad_parameter("RBM", "visible", what, self.visible)
         n_samples, n_visible = v.shape
-        device = v.device if generator is None else generator.device
+        generator, device = _source(generator, v.device)
         unit = torch.randint(n_visible, (n_samples, 1), generator=generator, device=device)
         unit = unit.to(v.device)
         flipped = v.scatter(1, unit, 1 - v.gather(1, unit))
@@ -218,11 +218,9 @@ class RBM(nn.Module):
     def as_linear(self) -> nn.Linear:
         """Return the layer whose sigmoid is :meth:`hidden_probability`, with weights of its own."""
         n_hidden, n_visible = self.weight.shape
-        # Made without storage, it draws no initial weights from torch's global generator.
-        linear = nn.Linear(n_visible, n_hidden, device="meta", dtype=self.weight.dtype)
-        linear = linear.to_empty(device=self.weight.device)
-        linear.weight.copy_(self.weight / self.scale)
-        linear.bias.copy_(self.hidden_bias - linear.weight @ self.mean)
+        linear = nn.Linear(n_visible, n_hidden, device="meta")  # where nothing is drawn
+        linear.weight = nn.Parameter(self.weight / self.scale)
+        linear.bias = nn.Parameter(self.hidden_bias - linear.weight @ self.mean)
         return linear
 
     def extra_repr(self) -> str:
@@ -234,8 +232,16 @@ class RBM(nn.Module):
         return nn.functional.linear(standardised, self.weight, self.hidden_bias)
 
 
+def _source(
+    generator: Generator | None, device: torch.device
+) -> tuple[Generator | None, torch.device]:
+    """Return what to draw from, the run's generator unless one is given, and where it draws."""
+    generator = current_generator() if generator is None else generator
+    return generator, device if generator is None else generator.device
+
+
 def _bernoulli(p: Tensor, generator: Generator | None) -> Tensor:
     """Return ones with probability `p`, else zeros; drawn where the generator is."""
-    device = p.device if generator is None else generator.device
+    generator, device = _source(generator, p.device)
     uniform = torch.rand(p.shape, generator=generator, device=device, dtype=p.dtype)
     return (uniform.to(p.device) < p).to(p.dtype)

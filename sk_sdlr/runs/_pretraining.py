@@ -277,12 +277,12 @@ def _check_data(X: Tensor, hidden_layer_sizes: object, visible: object) -> None:
             "hidden_layer_sizes must be a sequence of positive ints, "
             f"however: {hidden_layer_sizes=!r}."
         )
-    check_option("visible", visible, ("auto", *VISIBLE_UNITS))
+    check_option("pretrain", "visible", visible, ("auto", *VISIBLE_UNITS))
 
 
 def _check_numbers(counts: dict[str, object], reals: dict[str, object]) -> None:
     for name, value in counts.items():
-        check_size(name, value)
+        check_size("pretrain", name, value)
     for name, value in reals.items():
         low, high = RANGES[name]
         if not isinstance(value, Real) or not low <= float(value) < high:

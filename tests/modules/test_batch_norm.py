@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from sk_sdlr.modules import CNN, MLP
-from sk_sdlr.modules._batch_norm import BatchNorm1d, BatchNorm2d, least_rows
+from sk_sdlr.modules._batch_norm import BatchNorm1d, BatchNorm2d, min_batch_rows
 
 PAIRS = {BatchNorm1d: nn.BatchNorm1d, BatchNorm2d: nn.BatchNorm2d}
 SINGLE = [(BatchNorm1d, (1, 3)), (BatchNorm1d, (1, 3, 1)), (BatchNorm2d, (1, 3, 1, 1))]
@@ -106,4 +106,4 @@ def test_inputs_of_another_shape_are_refused(kind, shape):
     ],
 )
 def test_least_rows_of_a_batch(module, n_rows):
-    assert least_rows(module) == n_rows
+    assert min_batch_rows(module) == n_rows

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from ..modules._batch_norm import least_rows
-from ..policies import Policy, ShrinkRecall
+from ..policies import AutoRecall, Policy, ShrinkRecall
 from ..training import ActiveSetNet
 from ..training._rows import check_least
 from ._devices import resolve_device
@@ -223,7 +223,10 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             )
         if self.policy is not None:
             return self.policy
-        return ShrinkRecall(self.s, self.t, self.alpha, self.recall)
+        if isinstance(self.t, str) and self.recall:
+            return AutoRecall(self.s, self.alpha)
+        t = 0.2 if isinstance(self.t, str) else self.t
+        return ShrinkRecall(self.s, t, self.alpha, self.recall)
 
     def _batch_size(self, n_samples: int) -> int:
         if not isinstance(self.batch_size, str):

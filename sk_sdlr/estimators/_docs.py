@@ -128,7 +128,7 @@ s : float, default=0.2
     error, in [0, 1). 0 is ordinary training.
 t : "auto", int or float, default="auto"
     When rows come back. "auto": once no more of the active rows are easy, with squared errors of
-    the outputs under a fraction of their mean; see :class:`~sk_sdlr.policies.ShrinkRecall`. A
+    the outputs under a fraction of their mean; see :class:`~sk_sdlr.policies.AutoRecall`. A
     number: once fewer rows than this are active, a count (int) or a share of the rows (float, in
     (0, 1]).
 alpha : float or None, default=0.5

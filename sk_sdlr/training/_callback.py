@@ -12,7 +12,8 @@ from skorch.callbacks import Callback
 from torch import Generator, Tensor
 from torch.utils.data import RandomSampler, Sampler
 
-from ..policies import ActiveSet, EpochErrors, OutputErrors, Policy
+from ..policies import ActiveSet, EpochReport, Policy
+from ..policies._base import OUTPUT_ERROR
 from ._callback_errors import errors_of_batch
 from ._complete_epochs import word_if_in_mid_cycle
 from ._net import ActiveSetNet
@@ -61,7 +62,7 @@ class PolicyCallback(Callback):
     without gradients and averages. With ``drop_last``, active rows that never were in a batch count
     as of the highest error, and a set too small for a batch is recalled.
 
-    For ``ShrinkRecall(t="auto")`` the squared errors of the outputs are noted too: of the output
+    For :class:`AutoRecall` the squared errors of the outputs are noted too: of the output
     and target with which `get_loss` calls the criterion, the first time if it does so for several.
     They are probabilities by CrossEntropyLoss, NLLLoss, BCEWithLogitsLoss and BCELoss, also in nets
     whose module returns a tuple. Of other criteria, and where `get_loss` does without the
@@ -183,7 +184,7 @@ class Run:
         self.everything, self.active = ActiveSet(torch.arange(n_samples)), policy.start(n_samples)
         self.last_error = torch.full((n_samples,), torch.nan)
         self.generator = new_generator()
-        self.needs_outputs = getattr(policy, "needs_output_errors", False)
+        self.needs_outputs = OUTPUT_ERROR in getattr(policy, "needs", ())
         self.is_bounded = has_bounded_outputs(net.criterion_)
 
     @property
@@ -223,27 +224,38 @@ class Run:
             raise self._visits(f"{n_visited}")
         if n_visited == 0:
             return None
-        error, output = self._fetch()
+        error, signals, bounded = self._fetch()
         index, progress = self.sampler.order[:n_visited], self._progress(self.epoch)
         self.last_error = self.last_error.to(error.dtype).index_copy_(0, index, error)
         if self._annealing(self.epoch + 1):
             return None
         table = self._last_errors(error) if n_visited < len(self.sampler) else self.last_error
-        told = EpochErrors(index, error, self.batch_size, self.epoch, progress, table, output)
+        told = EpochReport(
+            index,
+            error,
+            self.batch_size,
+            self.epoch,
+            progress,
+            table,
+            signals,
+            bounded_outputs=bounded,
+        )
         self.active = self.policy.update(self.active, told, generator=self.generator)
         return self.active.threshold
 
-    def _fetch(self) -> tuple[Tensor, OutputErrors | None]:
-        """Return the errors of the epoch; this is the one time that the host waits for them."""
+    def _fetch(self) -> tuple[Tensor, dict[str, Tensor], bool]:
+        """Return errors, signals and whether outputs are bounded.
+
+        This is the one time that the host waits for them.
+        """
         known = len(self.output_errors) == len(self.errors)
         parts = [self.errors, self.output_errors] if known else [self.errors]
         errors = torch.stack([torch.cat(part) for part in parts]).cpu()
         # numpy has no bfloat16
         errors = errors.to(torch.promote_types(errors.dtype, torch.float32))
-        if not self.needs_outputs:
-            return errors[0], None
         # Where those of the outputs are not known, the loss itself has to do.
-        return errors[0], OutputErrors(errors[-1], is_bounded=self.is_bounded and known)
+        signals = {OUTPUT_ERROR: errors[-1]} if self.needs_outputs else {}
+        return errors[0], signals, self.is_bounded and known
 
     def _last_errors(self, error: Tensor) -> Tensor:
         """Return the table to rank by after an epoch of which the last batch was dropped."""

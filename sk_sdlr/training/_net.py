@@ -13,7 +13,8 @@ from skorch.callbacks import Callback, PrintLog
 from torch import Tensor, nn
 
 from ..modules._batch_norm import least_rows
-from ..policies import EpochErrors, FullData, Policy
+from ..policies import EpochReport, FullData, Policy
+from ..policies._base import OUTPUT_ERROR
 from ._batches import sequential_batches
 from ._complete_epochs import only_complete, word_if_in_mid_cycle, word_if_interrupted
 from ._dense_step import DenseStep, dense_step_applies
@@ -229,7 +230,7 @@ class ActiveSetNet(NeuralNet):
             self.batch_size,
             dtype,
             least_rows(self.module_),
-            keep_outputs=getattr(policy, "needs_output_errors", False),
+            keep_outputs=OUTPUT_ERROR in getattr(policy, "needs", ()),
             is_bounded=self._has_bounded_outputs,
         )
         active = everything = policy.start(budget.n_samples).to(self.device)
@@ -268,7 +269,7 @@ class ActiveSetNet(NeuralNet):
 
     def _judge(
         self,
-        errors: EpochErrors,
+        errors: EpochReport,
         held_out: tuple[Tensor, ...] | None,
         lr: float,
         good: Snapshot,

@@ -16,6 +16,7 @@ from ..modules import RBM
 from ..modules._checks import check_option, check_size, is_size
 from ..modules._rbm import VISIBLE_UNITS
 from ..policies import FullData, Policy
+from ..policies._base import OUTPUT_ERROR
 from ._contrastive_divergence import ContrastiveDivergenceStep
 from ._rows import TrainingRows
 from ._schedule import Budget
@@ -162,7 +163,7 @@ def pretrain(
             tensors,
             batch_size,
             X.dtype,
-            keep_outputs=getattr(policy, "needs_output_errors", False),
+            keep_outputs=OUTPUT_ERROR in getattr(policy, "needs", ()),
             is_bounded=not rbm.is_gaussian,
         )
         for record in _run(rows, step, policy, epochs, generator):

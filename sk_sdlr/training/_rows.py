@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Generator, Tensor
 
-from ..policies import ActiveSet, EpochErrors, OutputErrors
+from ..policies import ActiveSet, EpochReport
+from ..policies._base import OUTPUT_ERROR
 from ._batches import Gather
 from ._schedule import Budget
 from ._steps import Step
@@ -38,7 +39,7 @@ class TrainingRows:
     keep_outputs : bool, default=False
         Whether the squared errors of the outputs are noted too.
     is_bounded : bool, default=True
-        Whether these are of probabilities; see :class:`OutputErrors`.
+        Whether these are of probabilities; see :class:`EpochReport`.
 
     Raises
     ------
@@ -73,7 +74,7 @@ class TrainingRows:
         budget: Budget,
         generator: Generator,
         on_progress: Callable[[float], None] | None = None,
-    ) -> EpochErrors:
+    ) -> EpochReport:
         """Train on the active rows once, in random order; return their errors.
 
         Some times in an epoch `on_progress` is told the share of the run that is over.
@@ -102,10 +103,17 @@ class TrainingRows:
         if n_visited < n_active and self.least > 1:
             # A row that was left for another epoch, and never seen, is to stay active.
             table = torch.where(table.isnan(), error.max(), table)
-        noted = None
-        if output_error is not None:
-            noted = OutputErrors(output_error, weights, self.is_bounded)
-        return EpochErrors(rows, error, self.batch_size, budget.epoch + 1, progress, table, noted)
+        return EpochReport(
+            rows,
+            error,
+            self.batch_size,
+            budget.epoch + 1,
+            progress,
+            table,
+            {} if output_error is None else {OUTPUT_ERROR: output_error},
+            weights,
+            self.is_bounded,
+        )
 
     def _without_rest(self, n_rows: int) -> int:
         n_last = n_rows % self.batch_size

@@ -42,7 +42,7 @@ class Step(Protocol):
             Rows a batch, of which the last may be shorter; None: all rows are one batch.
         output_error : Tensor of shape (n,) or None, default=None
             Filled with the squared error of the outputs of each sample, if it is given; see
-            :class:`OutputErrors`.
+            :class:`EpochReport`.
 
         Returns
         -------

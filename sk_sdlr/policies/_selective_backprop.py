@@ -63,7 +63,7 @@ class SelectiveBackprop(Policy):
     Shares of the rows that are visited, over two refreshes:
 
     >>> import torch
-    >>> from sk_sdlr.policies import EpochErrors, SelectiveBackprop
+    >>> from sk_sdlr.policies import EpochReport, SelectiveBackprop
     >>> policy, generator = SelectiveBackprop(beta=1.0, refresh=3), torch.Generator()
     >>> active, error, shares = policy.start(10_000), torch.rand(10_000), []
     >>> for epoch in range(1, 7):

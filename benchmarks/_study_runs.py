@@ -15,13 +15,20 @@ from sklearn.metrics import average_precision_score, log_loss, mean_squared_erro
 from sk_sdlr import ShrinkingCNNClassifier, ShrinkingDNNClassifier, ShrinkingDNNRegressor
 from sk_sdlr.experiments._controls import RandomOfSizes
 from sk_sdlr.experiments._fit import seconds
-from sk_sdlr.policies import FullData, InfoBatch, Policy, SelectiveBackprop, ShrinkRecall
+from sk_sdlr.policies import (
+    AutoRecall,
+    FullData,
+    InfoBatch,
+    Policy,
+    SelectiveBackprop,
+    ShrinkRecall,
+)
 
 POLICIES: dict[str, Callable[[], Policy]] = {
     "full": FullData,
     "twice": FullData,
-    "auto": lambda: ShrinkRecall(alpha=None),
-    "auto_eq9": ShrinkRecall,
+    "auto": lambda: AutoRecall(alpha=None),
+    "auto_eq9": AutoRecall,
     "fixed": lambda: ShrinkRecall(t=0.2, alpha=None),
     "infobatch": InfoBatch,
     "selective": SelectiveBackprop,

@@ -10,13 +10,21 @@ from .estimators import (
     ShrinkingDNNRegressor,
     ShrinkingRegressor,
 )
-from .policies import FullData, InfoBatch, RandomSubset, SelectiveBackprop, ShrinkRecall
+from .policies import (
+    AutoRecall,
+    FullData,
+    InfoBatch,
+    RandomSubset,
+    SelectiveBackprop,
+    ShrinkRecall,
+)
 from .training import ActiveSetNet, PolicyCallback
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ActiveSetNet",
+    "AutoRecall",
     "FullData",
     "InfoBatch",
     "PolicyCallback",

@@ -22,8 +22,8 @@ IGNORED = {"GL01", "GL02", "ES01", "SA01", "SA04", "EX01", "RT02", "PR06", "PR07
 IGNORED |= {"PR03"}
 ESTIMATOR_METHODS = ("fit", "partial_fit", "predict", "predict_proba", "predict_log_proba")
 # Written for those who extend the package; they are shown at work in ActiveSetNet's example.
-WITHOUT_EXAMPLE = {"ActiveSet", "EpochErrors", "Policy", "AutogradStep", "DenseStep", "Step"}
-WITHOUT_EXAMPLE |= {"LearningRate", "OutputErrors", "per_sample_error"}
+WITHOUT_EXAMPLE = {"ActiveSet", "EpochReport", "Policy", "AutogradStep", "DenseStep", "Step"}
+WITHOUT_EXAMPLE |= {"LearningRate", "per_sample_error"}
 
 
 def public_names() -> list[str]:

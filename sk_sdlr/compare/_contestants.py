@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from ..experiments._fit import error_of, seconds
 from ..experiments._sets import Split
 from ..experiments._store import Record
-from ..policies import FullData, Policy, RandomSubset, ShrinkRecall
+from ..policies import AutoRecall, FullData, Policy, RandomSubset, ShrinkRecall
 from ..policies._registry import POLICIES
 from ._nets import Net
 from ._rivals import RIVALS
@@ -27,7 +27,7 @@ CHOICES: dict[str, tuple[str, Any, dict[str, Any]]] = {
         lambda: ShrinkRecall(s=0.2, t=0.2, alpha=0.5),
         {"anneal": 0.0},
     ),
-    "default": ('this package, t="auto"', ShrinkRecall, {"anneal": 0.1}),
+    "default": ('this package, t="auto"', AutoRecall, {"anneal": 0.1}),
 }
 # What is trained for one budget only: a longer run, and trees, which have none.
 ONCE = ("all", "hist_gradient_boosting")

@@ -18,8 +18,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from ..modules._batch_norm import min_batch_rows
-from ..policies import Policy, ShrinkRecall
+from ..modules._batch_norm import least_rows
+from ..policies import AutoRecall, Policy, ShrinkRecall
 from ..training import ActiveSetNet
 from ..training._rows import check_least
 from ._devices import resolve_device
@@ -175,7 +175,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             valid = None if held_out is None else self._dataset(held_out, learn=False)
             if not again:
                 self.net_ = self._make_net(rows, device, seed)
-            check_least(len(rows), batch_size, min_batch_rows(self.net_.module_))
+            check_least(len(rows), batch_size, least_rows(self.net_.module_))
         self._train(train, valid, policy=policy, batch_size=batch_size)
         return self
 
@@ -190,7 +190,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             if first:
                 seed = check_random_state(self.random_state).randint(2**31 - 1)
                 self.net_ = self._make_net(rows, device, seed)
-            check_least(len(rows), batch_size, min_batch_rows(self.net_.module_))
+            check_least(len(rows), batch_size, least_rows(self.net_.module_))
         self._train(train, None, policy=None, batch_size=batch_size, once=True)
         return self
 
@@ -223,7 +223,10 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             )
         if self.policy is not None:
             return self.policy
-        return ShrinkRecall(self.s, self.t, self.alpha, self.recall)
+        if isinstance(self.t, str) and self.recall:
+            return AutoRecall(self.s, self.alpha)
+        t = 0.2 if isinstance(self.t, str) else self.t
+        return ShrinkRecall(self.s, t, self.alpha, self.recall)
 
     def _batch_size(self, n_samples: int) -> int:
         if not isinstance(self.batch_size, str):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator
 
-from ..policies import ActiveSet, EpochErrors, Policy
+from ..policies import ActiveSet, EpochReport, Policy
 
 
 @dataclass
@@ -22,8 +22,8 @@ class RandomOfSizes(Policy):
 
     sizes: tuple[int, ...] = ()
 
-    def update(self, active: ActiveSet, epoch: EpochErrors, *, generator: Generator) -> ActiveSet:
+    def update(self, active: ActiveSet, report: EpochReport, *, generator: Generator) -> ActiveSet:
         """Return random rows; see :meth:`Policy.update`."""
-        n = epoch.n_samples
-        size = self.sizes[epoch.epoch] if epoch.epoch < len(self.sizes) else n
+        n = report.n_samples
+        size = self.sizes[report.epoch] if report.epoch < len(self.sizes) else n
         return ActiveSet(torch.randperm(n, generator=generator)[:size].sort().values)

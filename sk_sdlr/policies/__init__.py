@@ -1,6 +1,7 @@
-"""Who is dropped: policies map the errors of an epoch to the rows of the next one."""
+"""Who is trained on next: policies map the errors of an epoch to the rows of the next one."""
 
-from ._base import ActiveSet, EpochErrors, OutputErrors, Policy
+from ._auto_recall import AutoRecall
+from ._base import ActiveSet, EpochReport, Policy
 from ._full_data import FullData
 from ._infobatch import InfoBatch
 from ._random_subset import RandomSubset
@@ -11,10 +12,10 @@ from ._shrink_recall import ShrinkRecall
 __all__ = [
     "POLICIES",
     "ActiveSet",
-    "EpochErrors",
+    "AutoRecall",
+    "EpochReport",
     "FullData",
     "InfoBatch",
-    "OutputErrors",
     "Policy",
     "RandomSubset",
     "SelectiveBackprop",

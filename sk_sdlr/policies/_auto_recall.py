@@ -1,179 +1,189 @@
-"""A recall threshold that finds itself: shrink while rows are easy, recall when they no longer are.
+"""AutoRecall: leave easy rows out, and recall all rows once those left out are not easy any more.
 
-After an epoch on all rows the *bar* is set, at an eighth of the mean squared error of the outputs.
-A row under it is easy. While rows are left out, each epoch also visits a small *sample* of them,
-which stands for them: it says whether they are easy still, and what the mean error of all rows has
-come down to, and the bar with it. After any epoch::
+A row is *easy* if the squared error of its outputs lies under the *bar* (see ``_bar.py``). The bar
+is set after an epoch on all rows. While rows are left out, each epoch also visits a small random
+*sample* of them, which tells how the others do. After any epoch::
 
-    if > 15 % of the sample are not easy: recall, and halve the next bar
-    elif s of the active rows, and a fifth of them at least, are easy:
-                                          drop s of them, those of lowest error;
-                                          if too few would be left: recall
-    elif rows are left out:               hold: train on again, `HOLD` epochs in a cycle at most
-    otherwise:                            recall
+    if more than 15 % of the sample are not easy:
+        recall all rows; halve the scale of the bar
+    elif enough of the active rows are easy (as many as would leave, and at least a fifth):
+        drop the share s of lowest error
+        but if fewer than 2 % of all rows, or than 20 batches, would be left:
+            recall all rows; double the scale of the bar, up to 1
+    elif no rows are left out:
+        go on with all rows
+    elif this happened fewer than 12 times since the last recall:
+        hold: train on the same rows again
+    else:
+        recall all rows; double the scale of the bar, up to 1
 
-A row of a class is easy once the probability of its class is high, p > 1 - sqrt(bar). To leave such
-rows out is to train with a loss that is flat from there on, like the margin of a support vector
-machine, and its optimum has the same class on top as long as sqrt(bar) < 1 / 2. A model that is no
-worse than a constant one has a mean error of at most 1/4 in two classes, so sqrt(bar) <= 0.18.
-Where classes overlap there are not enough rows that certain, and all rows stay. Rows that the net
-knows by heart look easy too, but often do not stay so when they are left out: the sample tells.
-It also tells when the net has moved on. Rows that were easy by the standard of an early epoch, and
-of which it is not certain, p < 0.9, are recalled once they lag behind what it has become, rather
-than left out for the rest of a short run.
+Why a sample: rows that the net knows by heart look easy, but often do not stay so once they are
+left out. If too many of the sample have become hard, the last cycle dropped rows too early, and the
+next one has to be stricter: its bar is half as high. A cycle that ends well takes that back.
 
-A number may be predicted well by chance. So where outputs are not probabilities the bar is a tenth
-of the median: under it lie 16 % of uniform errors, 17 % of normal ones, 20 % of Laplace's and 19 %
-of Cauchy's. Rows are easy only where more errors are small than noise of one kind would make.
+Why the bar falls: a row that was easy by the standard of an early epoch may lag behind what the net
+has become. So while rows are left out the bar follows the error of all rows down, as the active
+rows and the sample estimate it. It never rises before the next epoch on all rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import inf
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from ._base import ActiveSet, EpochErrors, OutputErrors, order_statistic, rows_where
+from ._auto_recall_set import AutoRecallSet, everything, still_easy, with_bar, with_sample
+from ._base import OUTPUT_ERROR, ActiveSet, EpochReport, Policy
+from ._checks import check_parameter, is_share, signal_of
+from ._select import check_finite, drop_by_batch, drop_lowest
 
-BAR = 1 / 8  # of the mean
-BAR_OF_MEDIAN = 1 / 10
-# Holding saves passes over all rows; 6 and 24 epochs do nearly as well.
-HOLD = 12
-# The bar of a cycle falls no further than this, at which p > 0.9 in two classes: such a row is
-# learnt, however much better the net has become at others.
-LEARNT = 0.01
-# Whatever s is: that many rows with small errors are no accident.
+# This share of the active rows must be easy before any is dropped, however small s is: so many
+# small errors are no accident.
 EASY_SHARE = 0.2
-# So many rows of the sample stay easy on clean sets, fewer where noise was learnt by heart. With
-# 0.7 a convolutional net on CIFAR-10 never recalls in 8 visits, and ends behind all rows.
-STILL_EASY = 0.85
-SAMPLE_ROWS = 256
-SAMPLE_SHARE = 0.1
-# Recall before so few are left that whole classes or corners are no longer among them, or that an
-# epoch is but a few updates.
+# Epochs of a cycle that may pass without a drop. Holding saves epochs on all rows; 6 and 24 do
+# nearly as well.
+HOLD = 12
+# So much must be left: fewer rows miss whole classes or corners, fewer batches are no epoch.
 LEAST_SHARE = 0.02
 LEAST_BATCHES = 20
 
 
-@dataclass(frozen=True)
-class BarredSet(ActiveSet):
-    """An active set that remembers its cycle.
+@dataclass
+class AutoRecall(Policy):
+    """Drop easy rows after each epoch; recall all rows once the rows left out are no longer easy.
+
+    It needs no stop threshold, and on data on which no row is easy it is ordinary training. A row
+    is easy if the squared error of its outputs lies under a bar, an eighth of the mean of these
+    errors. The share `s` of the active rows that has the lowest errors leaves if all of it is easy.
+    If it is not, the set is held for some epochs, then all rows come back. They come back at once
+    if a random sample of the rows left out says that these are not easy any more.
 
     Parameters
     ----------
-    bar : float, default=0.0
-        The squared error of the outputs under which a row is easy; the lowest since the last epoch
-        on all rows.
-    sample : Tensor of shape (n_sampled,) or None, default=None
-        Rows among the active ones that are left out but for this epoch; sorted.
-    n_held : int, default=0
-        Epochs of the cycle after which no row was dropped.
-    caution : float, default=1.0
-        The factor of the next bar, at most 1.
+    s : float, default=0.2
+        Elimination rate: the share of the active rows that is dropped an epoch, in [0, 1). 0 is
+        ordinary training.
+    alpha : float or None, default=0.5
+        Weight of the past in the exponential smoothing of the batches' thresholds, in [0, 1)
+        (Eq. 9 of [1]_). About the share `s` leaves then, of rows that are easy only. None: exactly
+        ``int(s * n_active)`` rows leave, among equal errors the lower row numbers.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range. In `update`: if errors are NaN or infinite, or if there
+        are none of the outputs.
+    TypeError
+        If a parameter is of the wrong type.
+
+    Notes
+    -----
+    The rule is this package's own. Rows are dropped only if the ``int(s * n_active)`` rows to drop
+    and a fifth of the active rows are easy, and if 20 batches and 2 % of all rows would be left.
+    Else the set is held, at most 12 epochs between two recalls. The sample is at most 256 rows and
+    a tenth of those left out, a new one each epoch. All rows come back if more than 15 % of it are
+    not easy; the bar of the next cycle is then half as high. While rows are left out the bar falls
+    with the mean error of all rows, as the rows visited estimate it, though not below 0.01.
+
+    Where outputs are not probabilities, as in regression, the bar is a tenth of the median error:
+    a few huge errors do not move it, and if the residuals are noise of one kind no more than a
+    fifth of the rows lie under it.
+
+    Errors of the outputs are half the squared difference of probabilities and targets, whatever
+    the training loss; for a loss that is not known, the loss itself. Rows are ranked by them
+    without the weights of the samples; mean and median are weighted.
+
+    Cost: O(n) an epoch, on errors that the training pass produced anyway.
+
+    References
+    ----------
+    .. [1] S. Zheng, A. Vishnu, C. Ding, "Accelerating Deep Learning with Shrinkage and Recall",
+       2016. Algorithm 3, Eq. 9.
+
+    Examples
+    --------
+    Sizes of the active set, if errors stay as they are. Of the first rows too few are easy. Of the
+    next ones enough are for three steps, after which the set is held; the sample counts among the
+    active rows:
+
+    >>> import torch
+    >>> from sk_sdlr.policies import AutoRecall, EpochReport
+    >>> def sizes(policy, error):
+    ...     active, sizes = policy.start(len(error)), []
+    ...     for epoch in range(1, 11):
+    ...         rows = active.index
+    ...         sizes.append(len(rows))
+    ...         signals = {"output_error": error[rows]}
+    ...         report = EpochReport(rows, error[rows], 10, epoch, epoch / 10, error, signals)
+    ...         active = policy.update(active, report, generator=torch.Generator())
+    ...     return sizes
+    >>> even = torch.linspace(0, 1, 1000)
+    >>> sizes(AutoRecall(alpha=None), even)
+    [1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000]
+    >>> sizes(AutoRecall(alpha=None), even**8)
+    [1000, 820, 674, 559, 559, 559, 559, 559, 559, 559]
     """
 
-    bar: float = 0.0
-    sample: Tensor | None = None
-    n_held: int = 0
-    caution: float = 1.0
+    s: float = 0.2
+    alpha: float | None = 0.5
 
-    def to(self, device: str | torch.device) -> BarredSet:
-        """Return the set with its tensors on this device."""
-        sample = None if self.sample is None else self.sample.to(device)
-        return replace(super().to(device), sample=sample)
+    needs: ClassVar[frozenset[str]] = frozenset({OUTPUT_ERROR})
 
-    def with_rows(self, index: Tensor) -> BarredSet:
-        """Return as many other rows, as many of them as the sample."""
-        at = None if self.sample is None else torch.searchsorted(self.index, self.sample)
-        return replace(super().with_rows(index), sample=None if at is None else index[at])
+    def _check(self) -> None:
+        check_parameter(self, "s", "a number in the range [0, 1)", fits=is_share)
+        if self.alpha is not None:
+            check_parameter(self, "alpha", "None or a number in the range [0, 1)", fits=is_share)
 
-    def without_sample(self) -> Tensor:
-        """Return the rows that are active for their own sake."""
-        if self.sample is None:
-            return self.index
-        return self.index[~torch.isin(self.index, self.sample)]
-
-
-def begin(active: ActiveSet, epoch: EpochErrors) -> BarredSet:
-    """Return the active set with its memory, and the bar that the errors of the epoch make."""
-    output = output_errors_of(epoch)
-    now = active if isinstance(active, BarredSet) else BarredSet(active.index)
-    if isinstance(active, BarredSet) and active.index.shape[0] < epoch.n_samples:
-        if now.sample is None:
+    def update(self, active: ActiveSet, report: EpochReport, *, generator: Generator) -> ActiveSet:
+        """Return the rows of the next epoch; see :meth:`Policy.update`."""
+        error, n_samples = signal_of(self, report, OUTPUT_ERROR), report.n_samples
+        check_finite(error)
+        now = with_bar(active, report, error)
+        core = now.core()
+        is_all, n_dropped = core.shape[0] == n_samples, int(self.s * core.shape[0])
+        if is_all and not enough_are_easy(error, now.bar, n_dropped, n_samples):
             return now
-        output = replace(output, weight=weights_of_all(now, now.sample, epoch))
-        estimate = now.caution * bar_of(output)
-        return replace(now, bar=min(now.bar, max(estimate, LEARNT if output.is_bounded else 0)))
-    return BarredSet(now.index, bar=now.caution * bar_of(output), caution=now.caution)
+        # Rows that were not visited, as the epoch was cut short, are not easy.
+        of_row = error.new_full((n_samples,), inf).index_copy_(0, report.index, error)
+        if not still_easy(now, of_row):
+            return everything(now, n_samples, now.bar_scale / 2)
+        if n_dropped and enough_are_easy(of_row[core], now.bar, n_dropped, core.shape[0]):
+            kept, threshold = self._drop(now, core, of_row, report)
+            if least_rows_left(report) <= kept.shape[0] < core.shape[0]:
+                return with_sample(replace(now, threshold=threshold), kept, n_samples, generator)
+        elif not is_all and now.n_held < HOLD:
+            held = replace(now, threshold=None, n_held=now.n_held + 1)
+            return with_sample(held, core, n_samples, generator)
+        return everything(now, n_samples, now.bar_scale if is_all else 2 * now.bar_scale)
 
+    def make_active_set(self, state: Mapping[str, Any]) -> ActiveSet:
+        """Return an active set that was stored; see :meth:`Policy.make_active_set`."""
+        has_memory = "bar" in state  # what `start` returns has none
+        return (AutoRecallSet if has_memory else ActiveSet).from_state_dict(state)
 
-def weights_of_all(now: BarredSet, sample: Tensor, epoch: EpochErrors) -> Tensor:
-    """Return the weights with which the rows visited stand for all rows."""
-    n_sampled = sample.shape[0]
-    n_left_out = epoch.n_samples - (now.index.shape[0] - n_sampled)
-    weight = sample.new_ones(epoch.n_samples, dtype=torch.float64)
-    weight = weight.index_fill_(0, sample, n_left_out / n_sampled).index_select(0, epoch.index)
-    given = output_errors_of(epoch).weight
-    return weight if given is None else weight.mul_(given)
-
-
-def still_easy(now: BarredSet, error_of_row: Tensor) -> bool:
-    """Return whether the rows left out are, by their sample, still easy."""
-    if now.sample is None or not now.sample.shape[0]:
-        return True
-    easy = error_of_row[now.sample] < now.bar
-    return float(easy.sum()) >= STILL_EASY * easy.shape[0]
-
-
-def recalled(now: BarredSet, n_samples: int, caution: float) -> BarredSet:
-    """Return all rows."""
-    index = torch.arange(n_samples, device=now.index.device)
-    return BarredSet(index, caution=min(1.0, caution))
-
-
-def with_sample(now: BarredSet, core: Tensor, n_samples: int, generator: Generator) -> BarredSet:
-    """Return these rows, and a new random sample of all others."""
-    out = torch.ones(n_samples, dtype=torch.bool, device=core.device)
-    out[core] = False
-    rows = rows_where(out)
-    n_sampled = int(min(SAMPLE_ROWS, SAMPLE_SHARE * rows.shape[0]))
-    if not n_sampled:
-        return replace(now, index=core, sample=None)
-    drawn = torch.randint(rows.shape[0], (n_sampled,), generator=generator)
-    sample = torch.unique(rows[drawn.to(rows.device)])
-    return replace(now, index=torch.cat([core, sample]).sort().values, sample=sample)
-
-
-def output_errors_of(epoch: EpochErrors) -> OutputErrors:
-    """Return the squared errors of the outputs; raise ValueError if some are not there."""
-    if epoch.output is None:
-        raise ValueError("t='auto' needs the squared errors of the outputs, however: output=None.")
-    return epoch.output
-
-
-def bar_of(output: OutputErrors) -> float:
-    """Return a fraction of the mean error, or of the median, which huge errors do not move."""
-    if output.is_bounded:
-        return BAR * mean(output.error, output.weight)
-    return BAR_OF_MEDIAN * median(output.error, output.weight)
-
-
-def mean(values: Tensor, weight: Tensor | None) -> float:
-    """Return the weighted mean."""
-    if weight is None:
-        return float(values.mean(dtype=torch.float64))
-    weight = weight.to(torch.float64)
-    return float(torch.dot(values.to(weight), weight) / weight.sum())
-
-
-def median(values: Tensor, weight: Tensor | None) -> float:
-    """Return the weighted median, the lower of two."""
-    if weight is None:
-        return float(order_statistic(values, (values.shape[0] - 1) // 2))
-    ascending, order = values.sort()
-    below = weight[order].cumsum(0)
-    return float(ascending[torch.searchsorted(below, below[-1] / 2)])
+    def _drop(
+        self, now: AutoRecallSet, core: Tensor, error_of_row: Tensor, report: EpochReport
+    ) -> tuple[Tensor, float]:
+        """Return the rows of `core` that stay, and the error under which the others were."""
+        if self.alpha is None:
+            return drop_lowest(core, error_of_row[core], int(self.s * core.shape[0]))
+        visited = report.index
+        if now.sample is not None:
+            visited = visited[~torch.isin(visited, now.sample)]
+        return drop_by_batch(
+            core,
+            visited,
+            error_of_row[visited],
+            report.n_samples,
+            batch_size=report.batch_size,
+            s=self.s,
+            alpha=self.alpha,
+            at_most=now.bar,
+        )
 
 
 def enough_are_easy(error: Tensor, bar: float, n_dropped: int, n_active: int) -> bool:
@@ -181,6 +191,6 @@ def enough_are_easy(error: Tensor, bar: float, n_dropped: int, n_active: int) ->
     return int((error < bar).sum()) >= max(n_dropped, EASY_SHARE * n_active)
 
 
-def least_rows_left(epoch: EpochErrors) -> float:
-    """Return how many rows a shrink step must leave."""
-    return max(LEAST_SHARE * epoch.n_samples, LEAST_BATCHES * epoch.batch_size)
+def least_rows_left(report: EpochReport) -> float:
+    """Return how many rows a drop must leave."""
+    return max(LEAST_SHARE * report.n_samples, LEAST_BATCHES * report.batch_size)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Generator
 
-from ._base import ActiveSet, EpochErrors, Policy
+from ._base import ActiveSet, EpochReport, Policy
 
 
 @dataclass
@@ -25,6 +25,6 @@ class FullData(Policy):
     tensor([0, 1, 2])
     """
 
-    def update(self, active: ActiveSet, epoch: EpochErrors, *, generator: Generator) -> ActiveSet:
+    def update(self, active: ActiveSet, report: EpochReport, *, generator: Generator) -> ActiveSet:
         """Return the same rows again; see :meth:`Policy.update`."""
         return active

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from typing import ClassVar
 
 import torch
 from torch import Generator
 
-from ._base import ActiveSet, EpochErrors, Policy, check_finite, rows_where
+from ._base import ActiveSet, EpochReport, Policy
+from ._checks import check_parameter, is_share
+from ._select import check_finite, rows_where
 
 
 @dataclass
@@ -57,11 +57,11 @@ class InfoBatch(Policy):
     Of three rows under the mean error of 3 one is left out, and two count for three:
 
     >>> import torch
-    >>> from sk_sdlr.policies import EpochErrors, InfoBatch
+    >>> from sk_sdlr.policies import EpochReport, InfoBatch
     >>> policy, error = InfoBatch(r=0.5), torch.tensor([0.0, 1.0, 2.0, 9.0])
     >>> active = policy.start(4)
-    >>> errors = EpochErrors(active.index, error, 2, 1, 0.1, error)
-    >>> active = policy.update(active, errors, generator=torch.Generator())
+    >>> report = EpochReport(active.index, error, 2, 1, 0.1, error)
+    >>> active = policy.update(active, report, generator=torch.Generator())
     >>> active.weight, active.threshold
     (tensor([1.5000, 1.5000, 1.0000]), 3.0)
     """
@@ -72,14 +72,15 @@ class InfoBatch(Policy):
     is_weighted: ClassVar[bool] = True
 
     def _check(self) -> None:
-        _check_number("r", self.r, "[0, 1)", lambda r: 0 <= r < 1)
-        _check_number("delta", self.delta, "(0, 1]", lambda delta: 0 < delta <= 1)
+        check_parameter(self, "r", "a number in the range [0, 1)", fits=is_share)
+        allowed = "a number in the range (0, 1]"
+        check_parameter(self, "delta", allowed, fits=lambda delta: 0 < float(delta) <= 1)
 
-    def update(self, active: ActiveSet, epoch: EpochErrors, *, generator: Generator) -> ActiveSet:
+    def update(self, active: ActiveSet, report: EpochReport, *, generator: Generator) -> ActiveSet:
         """Return the rows of the next epoch and their weights; see :meth:`Policy.update`."""
-        if epoch.progress >= self.delta or self.r == 0:
-            return self.start(epoch.n_samples)
-        error, bar = epoch.last_error, _bar(epoch)
+        if report.progress >= self.delta or self.r == 0:
+            return self.start(report.n_samples)
+        error, bar = report.last_error, _bar(report)
         # A row that was never visited has no error yet; it is not under the bar.
         low = rows_where(error < bar)
         n_low = low.shape[0]
@@ -88,7 +89,7 @@ class InfoBatch(Policy):
         # single epoch, not only their expectation, sum to the number of rows.
         n_out = int(float(self.r) * n_low)
         if n_out == 0:
-            return self.start(epoch.n_samples)
+            return self.start(report.n_samples)
         out = torch.randperm(n_low, generator=generator)[:n_out].to(low.device)
         weight = torch.ones_like(error)
         weight.index_fill_(0, low, n_low / (n_low - n_out))
@@ -97,21 +98,13 @@ class InfoBatch(Policy):
         return ActiveSet(kept, weight.index_select(0, kept), threshold=bar)
 
 
-def _bar(epoch: EpochErrors) -> float:
+def _bar(report: EpochReport) -> float:
     """Return the mean of the last known errors."""
     # NOTE[DIFF]: of the known ones. The paper gives 1 to rows that were not visited yet, which has
     # no meaning on the scale of other losses.
-    check_finite(epoch.error)
-    known = rows_where(~epoch.last_error.isnan())
-    error = epoch.last_error.index_select(0, known)
+    check_finite(report.error)
+    known = rows_where(~report.last_error.isnan())
+    error = report.last_error.index_select(0, known)
     check_finite(error)
     # A rounded mean of equal errors can come out above all of them.
     return min(float(error.mean(dtype=torch.float64)), float(error.amax()))
-
-
-def _check_number(name: str, value: object, allowed: str, fine: Callable[[float], bool]) -> None:
-    message = f"{name} must be a number in {allowed}, however: {name}={value!r}."
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(message)
-    if not fine(float(value)):
-        raise ValueError(message)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Generator
 
-from ._base import ActiveSet, EpochErrors, Policy
+from ._base import ActiveSet, EpochReport, Policy
+from ._checks import check_parameter
 from ._shrink_recall import ShrinkRecall
 
 
@@ -37,21 +40,24 @@ class RandomSubset(Policy):
     policy: Policy = field(default_factory=lambda: ShrinkRecall(t=0.2, alpha=None))
 
     def _check(self) -> None:
-        if not isinstance(self.policy, Policy):
-            raise TypeError(f"policy must be a Policy, however: policy={self.policy!r}.")
+        check_parameter(self, "policy", "an instance of 'Policy'", Policy)
 
     @property
-    def needs_output_errors(self) -> bool:
-        """Whether the other policy reads them."""
-        return self.policy.needs_output_errors
+    def needs(self) -> frozenset[str]:
+        """Names of the signals that the other policy reads."""
+        return self.policy.needs
 
     def start(self, n_samples: int) -> ActiveSet:
         """Return what the other policy starts with, without weights."""
         return replace(self.policy.start(n_samples), weight=None)
 
-    def update(self, active: ActiveSet, epoch: EpochErrors, *, generator: Generator) -> ActiveSet:
+    def update(self, active: ActiveSet, report: EpochReport, *, generator: Generator) -> ActiveSet:
         """Return random rows, as many as the other policy would; see :meth:`Policy.update`."""
-        wanted = self.policy.update(active, epoch, generator=generator)
-        rows = torch.randperm(epoch.n_samples, generator=generator)[: wanted.index.shape[0]]
+        wanted = self.policy.update(active, report, generator=generator)
+        rows = torch.randperm(report.n_samples, generator=generator)[: wanted.index.shape[0]]
         rows = rows.sort().values.to(wanted.index.device)
         return wanted.with_rows(rows)
+
+    def make_active_set(self, state: Mapping[str, Any]) -> ActiveSet:
+        """Return what the other policy makes of it; see :meth:`Policy.make_active_set`."""
+        return self.policy.make_active_set(state)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from numbers import Integral, Real
+from numbers import Integral
 
 import torch
 from torch import Generator, Tensor
 
-from ._base import ActiveSet, EpochErrors, Policy, check_finite, rows_where
+from ._base import ActiveSet, EpochReport, Policy
+from ._checks import check_parameter
+from ._select import check_finite, rows_where
 
 
 @dataclass
@@ -61,14 +63,14 @@ class SelectiveBackprop(Policy):
     Shares of the rows that are visited, over two refreshes:
 
     >>> import torch
-    >>> from sk_sdlr.policies import EpochErrors, SelectiveBackprop
+    >>> from sk_sdlr.policies import EpochReport, SelectiveBackprop
     >>> policy, generator = SelectiveBackprop(beta=1.0, refresh=3), torch.Generator()
     >>> active, error, shares = policy.start(10_000), torch.rand(10_000), []
     >>> for epoch in range(1, 7):
     ...     rows = active.index
-    ...     errors = EpochErrors(rows, error[rows], 100, epoch, epoch / 6, error)
+    ...     report = EpochReport(rows, error[rows], 100, epoch, epoch / 6, error)
     ...     shares.append(round(len(rows) / 10_000, 1))
-    ...     active = policy.update(active, errors, generator=generator)
+    ...     active = policy.update(active, report, generator=generator)
     >>> shares
     [1.0, 0.5, 0.5, 1.0, 0.5, 0.5]
     """
@@ -77,27 +79,20 @@ class SelectiveBackprop(Policy):
     refresh: int = 3
 
     def _check(self) -> None:
-        beta, refresh = self.beta, self.refresh
-        allowed = f"beta must be a finite number greater than 0, however: beta={beta!r}."
-        if isinstance(beta, bool) or not isinstance(beta, Real):
-            raise TypeError(allowed)
-        if not 0 < float(beta) < inf:
-            raise ValueError(allowed)
-        allowed = f"refresh must be an int of at least 1, however: refresh={refresh!r}."
-        if isinstance(refresh, bool) or not isinstance(refresh, Integral):
-            raise TypeError(allowed)
-        if refresh < 1:
-            raise ValueError(allowed)
+        allowed = "a number in the range (0, inf)"
+        check_parameter(self, "beta", allowed, fits=lambda beta: 0 < float(beta) < inf)
+        allowed = "an int in the range [1, inf)"
+        check_parameter(self, "refresh", allowed, Integral, lambda refresh: refresh >= 1)
 
-    def update(self, active: ActiveSet, epoch: EpochErrors, *, generator: Generator) -> ActiveSet:
+    def update(self, active: ActiveSet, report: EpochReport, *, generator: Generator) -> ActiveSet:
         """Return the rows of the next epoch; see :meth:`Policy.update`."""
         # NOTE[DIFF]: once an epoch, by errors of the training passes; in the paper batch by batch,
         # by errors of passes made for the choice, ranked in a running window of recent ones.
-        if epoch.epoch % self.refresh == 0:
-            return self.start(epoch.n_samples)
-        check_finite(epoch.error)
-        visit = epoch.last_error.isnan()  # of rows that were not visited yet
-        ascending = _ranked(rows_where(~visit), epoch.last_error, generator)
+        if report.epoch % self.refresh == 0:
+            return self.start(report.n_samples)
+        check_finite(report.error)
+        visit = report.last_error.isnan()  # of rows that were not visited yet
+        ascending = _ranked(rows_where(~visit), report.last_error, generator)
         n_ranked = ascending.shape[0]
         percentile = (torch.arange(n_ranked, dtype=torch.float64) + 0.5) / n_ranked
         draw = torch.rand(n_ranked, generator=generator, dtype=torch.float64)

@@ -10,8 +10,8 @@ from torch import Generator, Tensor
 
 from ..experiments._sets import Split
 from ..experiments._store import Record, RunStore
-from ..policies import ActiveSet, EpochErrors, Policy
-from ..policies._shrink_recall import block_thresholds, smooth
+from ..policies import ActiveSet, EpochReport, Policy
+from ..policies._select import block_thresholds, smooth
 from ._experiments import EXPERIMENTS
 from ._runs import Options, make, path_of
 
@@ -31,9 +31,9 @@ class Listening(Policy):
 
     heard: list[Tensor] = field(default_factory=list)
 
-    def update(self, active: ActiveSet, epoch: EpochErrors, *, generator: Generator) -> ActiveSet:
+    def update(self, active: ActiveSet, report: EpochReport, *, generator: Generator) -> ActiveSet:
         """Return all rows; see :meth:`Policy.update`."""
-        self.heard[:] = [epoch.error.clone()]
+        self.heard[:] = [report.error.clone()]
         return active
 
 

@@ -9,7 +9,7 @@ import torch
 from sk_sdlr.compare._contestants import ALLOWED, BY_DEFAULT, choice_of, label_of, run
 from sk_sdlr.compare._nets import perceptron
 from sk_sdlr.experiments._sets import Split
-from sk_sdlr.policies import ShrinkRecall
+from sk_sdlr.policies import AutoRecall, ShrinkRecall
 from sk_sdlr.policies._registry import POLICIES
 
 RNG = np.random.default_rng(0)
@@ -31,7 +31,7 @@ def test_visits_are_what_was_asked_for(name):
 
 def test_the_published_rule_is_as_published_and_ours_is_the_default():
     assert choice_of("sdlr") == (ShrinkRecall(0.2, 0.2, 0.5), {"anneal": 0.0})
-    assert choice_of("default") == (ShrinkRecall(), {"anneal": 0.1})
+    assert choice_of("default") == (AutoRecall(), {"anneal": 0.1})
     for name in POLICIES:
         assert choice_of(name)[1] == {"anneal": 0.1}
 

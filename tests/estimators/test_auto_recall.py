@@ -9,12 +9,12 @@ from sklearn.datasets import make_blobs, make_friedman1
 from torch import nn
 
 from sk_sdlr import (
+    AutoRecall,
     RandomSubset,
     ShrinkingClassifier,
     ShrinkingDNNClassifier,
     ShrinkingDNNRegressor,
     ShrinkingRegressor,
-    ShrinkRecall,
 )
 
 SMALL = {"hidden_layer_sizes": (16,), "random_state": 0}
@@ -69,12 +69,13 @@ def test_of_mislabelled_rows_the_sample_brings_them_back_soon(seed):
 
 
 def test_it_is_the_default():
-    assert ShrinkingDNNClassifier().t == ShrinkingDNNRegressor().t == ShrinkRecall().t == "auto"
+    assert ShrinkingDNNClassifier().t == ShrinkingDNNRegressor().t == "auto"
+    assert ShrinkingDNNClassifier(s=0.3)._policy() == AutoRecall(s=0.3)
 
 
 def test_a_control_draws_as_many_rows():
     params = SMALL | {"max_epochs": 12, "lr": 0.01, "batch_size": 4}
-    policy = RandomSubset(ShrinkRecall())
+    policy = RandomSubset(AutoRecall())
     net = ShrinkingDNNClassifier(**params, policy=policy).fit(*CLASSES)
     assert sizes(net)[0] == 600
     assert min(sizes(net)) < 600
@@ -110,11 +111,11 @@ def test_another_t_is_refused_before_any_work(t):
 
 
 @dataclass
-class Spy(ShrinkRecall):
+class Spy(AutoRecall):
     bounded: list = field(default_factory=list)
 
     def update(self, active, epoch, *, generator):
-        self.bounded.append(epoch.output.is_bounded)
+        self.bounded.append(epoch.bounded_outputs)
         return super().update(active, epoch, generator=generator)
 
 

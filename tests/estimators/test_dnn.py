@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, EpochScoring
 
 from sk_sdlr import (
+    AutoRecall,
     FullData,
     RandomSubset,
     ShrinkingDNNClassifier,
@@ -372,7 +373,7 @@ def test_grid_search_over_s_in_a_pipeline(table):
 
 
 def test_grid_search_over_a_parameter_of_the_policy(table):
-    net = ShrinkingDNNClassifier(**PLAIN, max_epochs=3, policy=ShrinkRecall())
+    net = ShrinkingDNNClassifier(**PLAIN, max_epochs=3, policy=AutoRecall())
     search = GridSearchCV(net, {"policy__s": [0.1, 0.5]}, cv=2, refit=False).fit(*table)
     assert len(search.cv_results_["params"]) == 2
     assert net.policy.s == 0.2

@@ -21,12 +21,12 @@ def test_rows_are_random_and_those_of_the_seed():
     def rows(seed):
         from torch import Generator, empty, tensor
 
-        from sk_sdlr.policies import EpochErrors
+        from sk_sdlr.policies import EpochReport
 
         policy, error = RandomOfSizes((100, 10)), empty(100)
         active = policy.start(100)
-        epoch = EpochErrors(active.index, error, 10, 1, 0.5, error)
-        chosen = policy.update(active, epoch, generator=Generator().manual_seed(seed)).index
+        report = EpochReport(active.index, error, 10, 1, 0.5, error)
+        chosen = policy.update(active, report, generator=Generator().manual_seed(seed)).index
         assert chosen.equal(tensor(sorted(set(chosen.tolist()))))
         return chosen.tolist()
 

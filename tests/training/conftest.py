@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sk_sdlr.policies import _auto_recall
+from sk_sdlr.policies import _auto_recall, _auto_recall_set
 
 
 @pytest.fixture(autouse=True)
@@ -20,4 +20,4 @@ def global_state():
 def tiny_sets(monkeypatch):
     """Let t="auto" shrink sets of a few batches, and visit no row that is left out."""
     monkeypatch.setattr(_auto_recall, "LEAST_BATCHES", 1)
-    monkeypatch.setattr(_auto_recall, "SAMPLE_SHARE", 0)
+    monkeypatch.setattr(_auto_recall_set, "SAMPLE_SHARE", 0)

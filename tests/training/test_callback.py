@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, SequentialSam
 
 from sk_sdlr.policies import (
     ActiveSet,
-    EpochErrors,
+    AutoRecall,
+    EpochReport,
     FullData,
-    OutputErrors,
     Policy,
     RandomSubset,
     ShrinkRecall,
@@ -124,8 +124,8 @@ class Spy(Policy):
     told: list = field(default_factory=list)
 
     @property
-    def needs_output_errors(self):
-        return self.policy.needs_output_errors
+    def needs(self):
+        return self.policy.needs
 
     def start(self, n_samples):
         return self.policy.start(n_samples)
@@ -288,7 +288,7 @@ def test_more_epochs_than_max_epochs_are_progress_1():
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize(
     "policy",
-    [ShrinkRecall(s=0, t=0.2), ShrinkRecall(s=0), FullData()],
+    [ShrinkRecall(s=0, t=0.2), AutoRecall(s=0), FullData()],
     ids=["s=0", "outputs", "FullData"],
 )
 def test_a_policy_that_drops_nothing_leaves_the_training_as_it_is_bit_for_bit(policy, shuffle):
@@ -456,11 +456,11 @@ def test_errors_have_a_type_in_which_they_can_be_ranked(dtype, of_errors):
     assert net.history[-1, "n_active"] < N_SAMPLES
 
 
-# Squared errors of the outputs, for ShrinkRecall(t="auto")
+# Squared errors of the outputs, for AutoRecall
 
 
 EASY = (X[:, 1] > 0).astype("int64")
-AUTO = [ShrinkRecall(s=0.3), ShrinkRecall(s=0.3, alpha=None)]
+AUTO = [AutoRecall(s=0.3), AutoRecall(s=0.3, alpha=None)]
 AUTO_NAMES = ["smoothed", "exact"]
 
 
@@ -505,14 +505,16 @@ def test_the_policy_is_told_the_errors_of_the_outputs(workers, params, bounded, 
     y = Y if of_class else Y.astype("float32")
     y = y[:, None] if params.get("cls") is NeuralNetRegressor else y
     params = params | workers | {"iterator_train__shuffle": True, "max_epochs": 3}
-    net = make_net(spy := Spy(ShrinkRecall()), **params).fit(X, y)
-    assert [told.output.is_bounded for told in spy.told] == [bounded] * 3
-    assert {told.output.weight for told in spy.told} == {None}
+    net = make_net(spy := Spy(AutoRecall()), **params).fit(X, y)
+    assert [told.bounded_outputs for told in spy.told] == [bounded] * 3
+    assert {told.sample_weight for told in spy.told} == {None}
     rows = rows_of(net)
     by_hand = expected(torch.cat(net.module_.outputs), torch.from_numpy(Y)[rows])
-    torch.testing.assert_close(torch.cat([told.output.error for told in spy.told]), by_hand)
+    torch.testing.assert_close(
+        torch.cat([told.signals["output_error"] for told in spy.told]), by_hand
+    )
     if not bounded:
-        assert all((told.output.error == told.error).all() for told in spy.told)
+        assert all((told.signals["output_error"] == told.error).all() for told in spy.told)
     # No forward pass more than there are batches.
     assert len(net.module_.batches) == sum(column(net, "train_batch_count"))
 
@@ -522,10 +524,10 @@ def test_a_loss_that_does_without_the_criterion_is_the_output_error_itself():
         def get_loss(self, y_pred, y_true, *args, **kwargs):
             return cross_entropy(y_pred, y_true, reduction=self.criterion_.reduction)
 
-    make_net(spy := Spy(ShrinkRecall()), cls=Net).fit(X, Y)
+    make_net(spy := Spy(AutoRecall()), cls=Net).fit(X, Y)
     for told in spy.told:
-        assert not told.output.is_bounded
-        assert told.output.error.tolist() == told.error.tolist()
+        assert not told.bounded_outputs
+        assert told.signals["output_error"].tolist() == told.error.tolist()
 
 
 def test_a_net_whose_module_has_another_name():
@@ -539,7 +541,7 @@ def test_a_net_whose_module_has_another_name():
         def infer(self, x, **fit_params):
             return self.body_(x)
 
-    net = make_net(spy := Spy(ShrinkRecall()), cls=Net, criterion=nn.CrossEntropyLoss).fit(X, Y)
+    net = make_net(spy := Spy(AutoRecall()), cls=Net, criterion=nn.CrossEntropyLoss).fit(X, Y)
     assert not hasattr(net, "module_")
     assert spy.told[0].output.is_bounded
 
@@ -549,9 +551,9 @@ def test_output_errors_have_a_type_in_which_they_can_be_ranked(dtype):
     dtype = getattr(torch, dtype)
     module = nn.Linear(N_FEATURES, N_CLASSES).to(dtype)
     X_typed = torch.from_numpy(X[:, 1:]).to(dtype)
-    make_net(spy := Spy(ShrinkRecall()), module=module).fit(X_typed, Y)
+    make_net(spy := Spy(AutoRecall()), module=module).fit(X_typed, Y)
     wide = torch.promote_types(dtype, torch.float32)
-    assert {told.output.error.dtype for told in spy.told} == {wide}
+    assert {told.signals["output_error"].dtype for told in spy.told} == {wide}
     assert {told.error.dtype for told in spy.told} == {wide}
 
 
@@ -564,13 +566,15 @@ def test_active_sets_are_those_of_the_policy_run_by_hand(policy):
         assert rows == active.index.tolist()
         index, error = torch.tensor(rows), told.error
         table = table.index_copy(0, index, error)
-        output = OutputErrors(told.output.error, is_bounded=True)
-        epoch = EpochErrors(index, error, BATCH_SIZE, number, number / 14, table, output)
-        active = policy.update(active, epoch, generator=torch.Generator())
+        signals = {"output_error": told.signals["output_error"]}
+        report = EpochReport(index, error, BATCH_SIZE, number, number / 14, table, signals)
+        active = policy.update(active, report, generator=torch.Generator())
     outputs, y = torch.cat(net.module_.outputs), torch.from_numpy(EASY)[rows_of(net)]
     loss, by_hand = cross_entropy(outputs, y, reduction="none"), half_squares(outputs.softmax(1), y)
     torch.testing.assert_close(torch.cat([told.error for told in spy.told]), loss)
-    torch.testing.assert_close(torch.cat([told.output.error for told in spy.told]), by_hand)
+    torch.testing.assert_close(
+        torch.cat([told.signals["output_error"] for told in spy.told]), by_hand
+    )
     sizes = column(net, "n_active")
     assert min(sizes) < 0.6 * N_SAMPLES  # several steps deep, and back
     assert any(few < many == N_SAMPLES for few, many in pairwise(sizes))
@@ -582,7 +586,7 @@ def test_a_stock_net_and_an_active_set_net_have_the_same_active_sets():
     module = nn.Linear(N_FEATURES + 1, N_CLASSES)
     with torch.no_grad():
         module.weight.zero_()[1, 1] = 4.0
-    policy = ShrinkRecall(alpha=None)
+    policy = AutoRecall(alpha=None)
     stock = make_net(policy, module=module, **params).fit(X, EASY)
     own = ActiveSetNet(module, nn.CrossEntropyLoss, policy=policy, **params).fit(X, EASY)
     assert column(stock, "n_active") == column(own, "n_active")
@@ -608,27 +612,27 @@ def test_output_errors_with_a_last_batch_that_is_dropped(policy, shuffle):
     outputs, rows = torch.cat(net.module_.outputs), rows_of(net)
     by_hand = half_squares(outputs.softmax(1), EASY[rows]).split(column(net, "n_active"))
     for told, expected in zip(spy.told, by_hand, strict=True):
-        assert told.index.shape == told.output.error.shape
+        assert told.index.shape == told.signals["output_error"].shape
         assert told.index.shape[0] % BATCH_SIZE == 0
-        torch.testing.assert_close(told.output.error, expected)
+        torch.testing.assert_close(told.signals["output_error"], expected)
     assert [row for told in spy.told for row in told.index.tolist()] == rows
     assert min(column(net, "n_active")) < 40
 
 
 def test_what_looks_like_a_policy_may_ask_for_output_errors():
     class Own:
-        needs_output_errors = True
+        needs = {"output_error"}
 
         def start(self, n_samples):
             return ActiveSet(torch.arange(n_samples))
 
         def update(self, active, epoch, *, generator):
-            asked.append(epoch.output)
+            asked.append(epoch.signals["output_error"])
             return active
 
     asked = []
     make_net(Own()).fit(X, Y)
-    assert [output.error.shape for output in asked] == [(N_SAMPLES,)] * 4
+    assert [error.shape for error in asked] == [(N_SAMPLES,)] * 4
 
 
 def test_output_errors_cost_nothing_where_they_are_not_needed(monkeypatch):
@@ -637,9 +641,9 @@ def test_output_errors_cost_nothing_where_they_are_not_needed(monkeypatch):
         _callback_errors, "squared_output_error", lambda it: made.append(it) or of(it)
     )
     make_net(spy := Spy(shrinking())).fit(X, Y)
-    assert {told.output for told in spy.told} == {None}
+    assert not any(told.signals for told in spy.told)
     assert not made
-    net = make_net(Spy(ShrinkRecall())).fit(X, Y)
+    net = make_net(Spy(AutoRecall())).fit(X, Y)
     assert len(made) == sum(column(net, "train_batch_count"))
 
 
@@ -1170,7 +1174,7 @@ class HostSyncs(TorchDispatchMode):
 
 @dataclass
 class NeedsOutputs(FullData):
-    needs_output_errors = True
+    needs = frozenset({"output_error"})
 
 
 @pytest.mark.parametrize("mine", [FullData(), NeedsOutputs()])
@@ -1213,4 +1217,4 @@ def test_errors_hold_no_graph():
 
 def test_anneal_must_be_a_number():
     with pytest.raises(ValueError, match=r"anneal must be in \[0, 1\], however: anneal='x'"):
-        PolicyCallback(ShrinkRecall(), anneal="x").initialize()
+        PolicyCallback(AutoRecall(), anneal="x").initialize()

@@ -28,7 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 from sk_sdlr.modules import MLP
-from sk_sdlr.policies import ActiveSet, FullData, Policy, ShrinkRecall
+from sk_sdlr.policies import ActiveSet, AutoRecall, FullData, Policy, ShrinkRecall
 from sk_sdlr.training import (
     ActiveSetNet,
     ActiveSetNetClassifier,
@@ -120,8 +120,8 @@ class Spy(Policy):
     told: list = field(default_factory=list)
 
     @property
-    def needs_output_errors(self):
-        return self.policy.needs_output_errors
+    def needs(self):
+        return self.policy.needs
 
     def start(self, n_samples):
         return self.policy.start(n_samples)
@@ -366,12 +366,12 @@ def test_float64_stays_float64():
 class WatchesOutputs(FullData):
     """Keeps what it was told of the outputs; needs it or not."""
 
-    needs: bool = True
+    asks: bool = True
     told: list = field(default_factory=list)
 
     @property
-    def needs_output_errors(self):
-        return self.needs
+    def needs(self):
+        return frozenset({"output_error"} if self.asks else ())
 
     def update(self, active, epoch, *, generator):
         self.told.append(epoch)
@@ -409,9 +409,9 @@ def test_a_policy_is_told_the_errors_of_the_outputs_if_it_needs_them(step, needs
         if needs:
             # Of two classes both go by the probability of the right one.
             expected = (1 - (-epoch.error).exp()).square()
-            torch.testing.assert_close(epoch.output.error, expected)
+            torch.testing.assert_close(epoch.signals["output_error"], expected)
         else:
-            assert epoch.output is None
+            assert not epoch.signals
 
 
 @pytest.mark.parametrize("callbacks", [[], [Sees()]], ids=["unwatched", "watched"])
@@ -430,9 +430,9 @@ def test_weights_of_the_user_go_with_the_errors_of_the_outputs(dtype):
     policy, weight = WatchesOutputs(), torch.arange(1, N_SAMPLES + 1, dtype=dtype)
     make_net(policy=policy).fit(TensorDataset(*TENSORS, weight))
     for epoch in policy.told:
-        assert torch.equal(epoch.output.weight, weight[epoch.index])
-        assert (epoch.output.error <= 1).all()
-    net = make_net(policy=ShrinkRecall()).fit(TensorDataset(*TENSORS, weight))
+        assert torch.equal(epoch.sample_weight, weight[epoch.index])
+        assert (epoch.signals["output_error"] <= 1).all()
+    net = make_net(policy=AutoRecall()).fit(TensorDataset(*TENSORS, weight))
     assert len(net.history) == 4
 
 
@@ -451,7 +451,7 @@ def test_a_policy_is_told_whether_outputs_are_bounded(cls, criterion, output_act
     target = Y if criterion is nn.CrossEntropyLoss else np.eye(2, dtype="f")[Y]
     params = {"criterion": criterion, "module__output_activation": output_activation}
     make_net(cls=cls, policy=policy, **params).fit(X, target)
-    assert {epoch.output.is_bounded for epoch in policy.told} == {bounded}
+    assert {epoch.bounded_outputs for epoch in policy.told} == {bounded}
 
 
 @pytest.mark.usefixtures("tiny_sets")
@@ -459,7 +459,7 @@ def test_a_policy_is_told_whether_outputs_are_bounded(cls, criterion, output_act
 @pytest.mark.parametrize("step", STEPS)
 def test_rows_that_are_learnt_leave_and_come_back(step, alpha):
     easy = np.column_stack([np.where(Y, 5, -5), X[:, 1:]]).astype("f")
-    policy = ShrinkRecall(alpha=alpha)
+    policy = AutoRecall(alpha=alpha)
     net = make_net(policy=policy, step=step, max_epochs=30, batch_size=4, lr=0.5).fit(easy, Y)
     sizes = column(net, "n_active")
     assert min(sizes) < N_SAMPLES / 2
@@ -474,7 +474,7 @@ def test_a_policy_without_the_property_needs_no_errors_of_the_outputs():
             return ActiveSet(torch.arange(n_samples))
 
         def update(self, active, epoch, *, generator):
-            assert epoch.output is None
+            assert not epoch.signals
             return active
 
     assert_same_bits(make_net(policy=Own()).fit(X, Y), make_net().fit(X, Y))
@@ -819,7 +819,7 @@ def test_early_stopping_stops_silently_and_loads_the_best_weights():
 
 @pytest.mark.parametrize("n_samples", [1, 1024, 1500])
 def test_predictions_are_the_output_of_the_module(n_samples):
-    net = make_net(policy=ShrinkRecall(), module__dropout=0.5).fit(X, Y)
+    net = make_net(policy=AutoRecall(), module__dropout=0.5).fit(X, Y)
     new, _ = make_data(n_samples)
     expected = net.module_.eval()(torch.from_numpy(new)).detach()
     torch.testing.assert_close(net.forward(new), expected)
@@ -1102,7 +1102,7 @@ def test_autocast_takes_no_dense_step():
 
 
 def test_one_row_can_be_fitted():
-    net = make_net(policy=ShrinkRecall()).fit(X[:1], Y[:1])
+    net = make_net(policy=AutoRecall()).fit(X[:1], Y[:1])
     assert column(net, "n_active") == [1] * 4
 
 
@@ -1180,7 +1180,7 @@ def test_host_syncs_are_a_matter_of_epochs_and_not_of_batches(step, momentum, mo
 @pytest.mark.parametrize("alpha", [None, 0.5])
 @pytest.mark.parametrize("step", STEPS)
 def test_host_syncs_of_shrinking_are_few_an_epoch(step, alpha, monkeypatch):
-    net = make_net(step=step, batch_size=1, policy=ShrinkRecall(alpha=alpha))
+    net = make_net(step=step, batch_size=1, policy=AutoRecall(alpha=alpha))
     with HostSyncs(monkeypatch) as syncs:
         net.fit(X, Y)
     assert 0 < syncs.count <= 12 * net.max_epochs < sum(column(net, "n_active"))
@@ -1204,7 +1204,7 @@ def test_the_batch_loop_does_not_wait_for_the_gpu(step, monkeypatch):
                 torch.cuda.set_sync_debug_mode("default")
 
     monkeypatch.setattr(_rows, "Gather", StrictGather)
-    net = make_net(step=step, device="cuda", policy=ShrinkRecall()).fit(X, Y)
+    net = make_net(step=step, device="cuda", policy=AutoRecall()).fit(X, Y)
     assert n_rows == sum(column(net, "n_active"))
 
 
@@ -1212,7 +1212,7 @@ def test_the_batch_loop_does_not_wait_for_the_gpu(step, monkeypatch):
 
 
 def test_a_clone_has_the_same_parameters_and_gives_the_same_bits():
-    net = make_net(policy=ShrinkRecall(s=0.3), lr_schedule="linear", anneal=0.1, max_visits=3)
+    net = make_net(policy=AutoRecall(s=0.3), lr_schedule="linear", anneal=0.1, max_visits=3)
     twin = clone(net)
     for name in ("lr_schedule", "anneal", "max_visits", "random_state", "step", "n_threads"):
         assert getattr(twin, name) == getattr(net, name)
@@ -1224,7 +1224,7 @@ def test_a_clone_has_the_same_parameters_and_gives_the_same_bits():
 @pytest.mark.parametrize("copy", [deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
 @pytest.mark.parametrize("optimizer", [SGD, Adam])
 def test_a_copy_of_a_fitted_net_predicts_and_trains_on_as_it_would(copy, optimizer):
-    net = make_net(policy=ShrinkRecall(), optimizer=optimizer, lr_schedule="linear").fit(X, Y)
+    net = make_net(policy=AutoRecall(), optimizer=optimizer, lr_schedule="linear").fit(X, Y)
     twin = copy(net)
     np.testing.assert_array_equal(twin.predict(X), net.predict(X))
     assert twin.history == net.history
@@ -1233,7 +1233,7 @@ def test_a_copy_of_a_fitted_net_predicts_and_trains_on_as_it_would(copy, optimiz
 
 def test_the_pickle_of_a_fitted_net_holds_no_training_data():
     def size(n_samples):
-        net = make_net(policy=ShrinkRecall(), optimizer=Adam, train_split=ValidSplit(5))
+        net = make_net(policy=AutoRecall(), optimizer=Adam, train_split=ValidSplit(5))
         return len(pickle.dumps(net.fit(*make_data(n_samples))))
 
     assert size(5000) - size(N_SAMPLES) < 100  # larger numbers in the history

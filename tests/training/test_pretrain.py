@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from sk_sdlr.modules._rbm import RBM
-from sk_sdlr.policies import ActiveSet, FullData, Policy, ShrinkRecall
+from sk_sdlr.policies import ActiveSet, AutoRecall, FullData, Policy, ShrinkRecall
 from sk_sdlr.training._pretrain import _optimizer, pretrain
 
 DIGITS = torch.from_numpy(load_digits().data[:300] / 16).float()
@@ -116,7 +116,7 @@ def test_a_policy_sees_the_reconstruction_errors():
 def test_rows_that_are_easy_to_reconstruct_leave_and_come_back(alpha, weighted):
     X = torch.cat([torch.zeros(200, 64), DIGITS[:100]])
     params = {"sample_weight": torch.linspace(1, 2, 300)} if weighted else {}
-    _, history = run(X, epochs=30, batch_size=10, policy=ShrinkRecall(alpha=alpha), **params)
+    _, history = run(X, epochs=30, batch_size=10, policy=AutoRecall(alpha=alpha), **params)
     sizes = column(history, "n_active")
     assert sizes[0] == 300
     assert min(sizes) < 200
@@ -125,7 +125,7 @@ def test_rows_that_are_easy_to_reconstruct_leave_and_come_back(alpha, weighted):
 
 @pytest.mark.parametrize("alpha", [None, 0.5])
 def test_gaussian_units_learn_under_a_policy_that_needs_the_errors_of_the_outputs(alpha):
-    policy = ShrinkRecall(s=0.5, alpha=alpha)
+    policy = AutoRecall(s=0.5, alpha=alpha)
     _, history = run(REAL, (16,), epochs=40, batch_size=10, momentum=0.0, policy=policy)
     errors = column(history, "reconstruction_error")
     full = [i for i, size in enumerate(column(history, "n_active")) if size == 200]
@@ -136,9 +136,10 @@ def test_gaussian_units_learn_under_a_policy_that_needs_the_errors_of_the_output
 def test_a_policy_is_told_whether_units_are_bounded(X, bounded):
     seen = []
 
-    class Watched(ShrinkRecall):
+    class Watched(AutoRecall):
         def update(self, active, epoch, *, generator):
-            seen.append((epoch.output.is_bounded, torch.equal(epoch.output.error, epoch.error)))
+            is_loss = torch.equal(epoch.signals["output_error"], epoch.error)
+            seen.append((epoch.bounded_outputs, is_loss))
             return super().update(active, epoch, generator=generator)
 
     run(X, (8, 6), epochs=2, policy=Watched())
@@ -250,7 +251,7 @@ def test_nan_in_the_data_is_an_error():
     X = DIGITS.clone()
     X[3, 4] = torch.nan
     with pytest.raises(FloatingPointError, match="features without NaN"):
-        run(X, policy=ShrinkRecall())
+        run(X, policy=AutoRecall())
 
 
 @pytest.mark.parametrize(

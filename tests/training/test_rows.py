@@ -78,7 +78,7 @@ def test_weights_multiply_and_only_the_users_are_in_the_errors(of_user, of_polic
 def test_errors_of_the_outputs_are_not_asked_for_unless_they_are_to_be_kept():
     step, errors = visit(ActiveSet(torch.arange(N)))
     assert step.asked == {False}
-    assert errors.output is None
+    assert not errors.signals
 
 
 @pytest.mark.parametrize("is_bounded", [True, False])
@@ -100,21 +100,21 @@ def test_errors_of_the_outputs_are_in_the_order_of_the_visits_and_without_weight
     )
     assert step.asked == {True}
     assert len(step.rows) == (7 if max_visits else 10)
-    assert errors.output.error.tolist() == [100 - row for row in step.rows]
-    assert errors.output.is_bounded is is_bounded
+    assert errors.signals["output_error"].tolist() == [100 - row for row in step.rows]
+    assert errors.bounded_outputs is is_bounded
     if of_user:
-        assert torch.equal(errors.output.weight, user[errors.index])
+        assert torch.equal(errors.sample_weight, user[errors.index])
     else:
-        assert errors.output.weight is None
+        assert errors.sample_weight is None
 
 
 def test_errors_of_the_outputs_of_an_epoch_are_not_overwritten_by_the_next():
     rows = TrainingRows((X, Y), 3, torch.float32, keep_outputs=True)
     budget, generator = Budget(N, 2), torch.Generator().manual_seed(0)
     first = rows.visit(ActiveSet(torch.arange(N)), Recorder(), budget, generator)
-    before = first.output.error.clone()
+    before = first.signals["output_error"].clone()
     rows.visit(ActiveSet(torch.arange(5)), Recorder(), budget, generator)
-    assert torch.equal(first.output.error, before)
+    assert torch.equal(first.signals["output_error"], before)
 
 
 # Batches of at least so many rows

@@ -10,6 +10,7 @@ from .estimators import (
     ShrinkingDNNRegressor,
     ShrinkingRegressor,
 )
+from .nets import ActiveSetNet, PolicyCallback
 from .policies import (
     AutoRecall,
     FullData,
@@ -18,7 +19,6 @@ from .policies import (
     SelectiveBackprop,
     ShrinkRecall,
 )
-from .training import ActiveSetNet, PolicyCallback
 
 __version__ = "0.1.0"
 

@@ -84,11 +84,8 @@ module_params : dict or None
     ``module__<name>``.
 """,
     "classifier": """
-output_activation : {"auto", "softmax", "sigmoid"}
-    "auto": the one that the loss needs.
-loss : {"auto", "cross_entropy", "squared_error"}
-    Cross-entropy needs softmax outputs (Eq. 6), squared error sigmoid ones (Eq. 4). "auto":
-    cross-entropy, unless `output_activation` is "sigmoid".
+loss : {"cross_entropy", "squared_error"}
+    "cross_entropy": of softmax outputs (Eq. 6). "squared_error": of sigmoid outputs (Eq. 4).
 class_weight : dict, "balanced" or None
     Weights of the classes, as everywhere in scikit-learn. They multiply `sample_weight`.
 """,
@@ -96,8 +93,6 @@ class_weight : dict, "balanced" or None
 output_activation : {"identity", "sigmoid"}
     "identity": targets are scaled to mean 0 and standard deviation 1 while training.
     "sigmoid": targets must be in [0, 1] and are not scaled.
-loss : {"auto", "squared_error"}
-    Both are half the squared norm of the residual (Eq. 4).
 """,
     "all": """
 s : float
@@ -106,59 +101,58 @@ s : float
 t : "auto", int or float
     When rows come back. "auto": once too few active rows are easy, or too many of those left
     out no longer are. Easy is a squared error of the outputs under a fraction of the mean (in
-    regression: of the median); see :class:`~sk_sdlr.policies.ShrinkRecall`. A number: once
+    regression: of the median); see :class:`~sk_sdlr.policies.AutoRecall`. A number: once
     fewer rows than this are active, a count (int) or a share of all rows (float, in (0, 1]).
 alpha : float or None
     Smoothing of the batches' thresholds, in [0, 1) (Eq. 9). None: the exact quantile of the
     epoch.
-recall : bool
-    Whether rows come back (sDLr) or not (sDL).
 policy : Policy or None
-    Any policy of :mod:`sk_sdlr.policies`. It replaces `s`, `t`, `alpha` and `recall`. Its
-    parameters can be searched as ``policy__<name>``.
+    Any policy of :mod:`sk_sdlr.policies`. It replaces `s`, `t` and `alpha`, which
+    must be left at their defaults then. Its parameters can be searched as ``policy__<name>``.
 optimizer : {"sgd", "nesterov", "adam", "adamw"} or callable
     The optimiser: its name, or a class of ``torch.optim``.
 lr : float
     Initial learning rate.
-momentum : float
-    Momentum of "sgd" and "nesterov", in [0, 1). "nesterov" needs more than 0.
-weight_decay : float
-    Weight decay, as the optimiser defines it.
+momentum : float or "auto"
+    Momentum of "sgd" and "nesterov", in [0, 1). "auto": 0.9 for "nesterov", 0 for "sgd".
+weight_decay : float or "auto"
+    Weight decay, as the optimiser defines it. "auto": 0.01 for "adamw", 0 for the others.
 lr_schedule : {"linear", "cosine"}, callable or None
     "linear" and "cosine" fall to 0 over the run, a little with every batch. None: constant. A
     callable, such as a class of ``torch.optim.lr_scheduler``, makes a scheduler that is stepped
     after each epoch.
-anneal : float
+full_at_end : float
     The last share of the run that is trained on all rows, in [0, 1]. It is a share of the
-    epochs, or of the visits with `max_visits`. With 0, as in the paper, a run may end on the
+    epochs, or of the visits with `max_passes`. With 0, as in the paper, a run may end on the
     hardest rows.
 batch_size : int or "auto"
     Rows per batch. "auto": the power of two at or below n_samples / 50, but at least 16 and at
     most 256; up to 32 rows are a single batch.
 max_epochs : int
     Passes over the active set.
-max_visits : float or None
+max_passes : float or None
     Limit of the row visits, in passes over all rows; it replaces `max_epochs`. With 13 a run
     visits as many rows as 13 epochs on all rows.
 early_stopping : bool
-    Whether to hold out rows, stop once their loss has not improved for `n_iter_no_change`
-    epochs, and keep the best weights.
+    Whether to stop once the loss of validation rows has not improved for `n_iter_no_change`
+    epochs, and to keep the best weights.
 validation_fraction : float
-    Share of the rows that `early_stopping` holds out, in (0, 1).
+    Share of the rows that `early_stopping` holds out, in (0, 1), unless `fit` is given `X_val`.
 n_iter_no_change : int
     Patience of `early_stopping`, in epochs.
 tol : float
     Smallest fall of the loss that `early_stopping` takes for an improvement.
 device : str or torch.device
     Where to train. "auto": CUDA if there is one, else MPS, else the CPU.
-precision : {"float32", "float64", "bfloat16", "auto"}
+dtype : {"float32", "float64", "bfloat16", "auto"}
     What training computes in. "bfloat16": the module's products only (autocast), on a CPU or
     GPU with instructions for it; weights, losses and predictions stay float32. "auto":
     "bfloat16" where it is there, else "float32".
 n_threads : int or None
     Torch threads while training on the CPU. None: one for small nets, else torch's own number.
 warm_start : bool
-    Whether another `fit` goes on from the present weights.
+    Whether another `fit` goes on from the present weights. Parameters of the training may
+    change in between, those of the module may not.
 callbacks : list of skorch callbacks or None
     Added to the net's own.
 verbose : int or bool
@@ -195,7 +189,7 @@ net_ : ActiveSetNet
 history_ : list of dict
     One dict per epoch: epoch, n_active (rows visited), threshold (rows with errors under it
     left after the epoch; None if none left), train_loss (mean error of the rows visited), lr,
-    duration (seconds) and, with `early_stopping`, valid_loss. With ``t="auto"`` the threshold
+    duration (seconds) and, with validation rows, valid_loss. With ``t="auto"`` the threshold
     is a squared error of the outputs.
 n_features_in_ : int
     Number of features.
@@ -237,7 +231,7 @@ is faster there.
 """,
     "module": """
 **Input.** X may have more than two dimensions. The module gets (n_rows, ...) and returns
-(n_rows, n_outputs), in the precision of the fit.
+(n_rows, n_outputs), in the type of the fit.
 """,
     "all": """
 **Cost.** An epoch costs O(n_active) visits of the net, and O(n_samples) for the choice of rows.

@@ -51,7 +51,7 @@ PLAIN: dict[str, Any] = {
     "max_epochs": 12,
     "random_state": 0,
 }
-FIXED = {"s": 0.2, "t": 0.3, "alpha": None}
+FIXED: dict[str, Any] = {"s": 0.2, "t": 0.3, "alpha": None}
 SGD = {"optimizer": "sgd", "lr": 0.1}
 
 X, Y = make_classification(2000, 16, n_informative=10, class_sep=2.0, random_state=0)
@@ -149,14 +149,14 @@ CASES: dict[str, Callable[[], Any]] = {
     "adam, decay, cosine": lambda: classifier(
         **FIXED, optimizer="adam", weight_decay=0.01, lr_schedule="cosine"
     ),
-    "all rows, float64": lambda: classifier(policy=FullData(), precision="float64"),
+    "all rows, float64": lambda: classifier(policy=FullData(), dtype="float64"),
     "infobatch, weights": lambda: weighted(policy=InfoBatch()),
     "selective backprop": lambda: classifier(policy=SelectiveBackprop()),
     "random rows": lambda: classifier(policy=RandomSubset()),
     "no recall, squared error": lambda: classifier(
         policy=ShrinkRecall(t=0.5, recall=False), loss="squared_error", **SGD
     ),
-    "weights, visits": lambda: weighted(**FIXED, max_visits=5.5),
+    "weights, visits": lambda: weighted(**FIXED, max_passes=5.5),
     "early stopping": lambda: classifier(
         **FIXED, early_stopping=True, n_iter_no_change=2, lr=0.02, max_epochs=40
     ),

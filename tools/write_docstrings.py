@@ -83,7 +83,7 @@ def rewrite(stem: str, source: str, classes: Classes) -> tuple[str, list[str]]:
     changed: list[str] = []
     for node in reversed(classes_in(source)):  # so that positions stay right
         if match := ESTIMATOR.fullmatch(node.name):
-            kinds = {stem.removeprefix("_"), match[1].lower(), "all"}
+            kinds = {stem.split("_")[1], match[1].lower(), "all"}
             start, old = docstring_of(node, source)
             new = new_docstring(node.name, old, fields_of(node, classes), kinds)
             if new != old:

@@ -1,9 +1,13 @@
 """What the user sees: scikit-learn estimators."""
 
-from ._cnn import ShrinkingCNNClassifier, ShrinkingCNNRegressor
-from ._dbn import ShrinkingDBNClassifier, ShrinkingDBNRegressor
-from ._dnn import ShrinkingDNNClassifier, ShrinkingDNNRegressor
-from ._module import ShrinkingClassifier, ShrinkingRegressor
+from ._cnn_classifier import ShrinkingCNNClassifier
+from ._cnn_regressor import ShrinkingCNNRegressor
+from ._dbn_classifier import ShrinkingDBNClassifier
+from ._dbn_regressor import ShrinkingDBNRegressor
+from ._dnn_classifier import ShrinkingDNNClassifier
+from ._dnn_regressor import ShrinkingDNNRegressor
+from ._module_classifier import ShrinkingClassifier
+from ._module_regressor import ShrinkingRegressor
 
 __all__ = [
     "ShrinkingCNNClassifier",

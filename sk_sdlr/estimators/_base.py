@@ -6,27 +6,29 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, _fit_context, is_regressor
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from ..modules._batch_norm import least_rows
-from ..policies import AutoRecall, Policy, ShrinkRecall
-from ..training import ActiveSetNet
-from ..training._rows import check_least
+from ..modules._batch_norm import min_batch_rows
+from ..nets import ActiveSetNet
+from ..policies import Policy
+from ..runs._checks import check_min_rows
+from ._constraints import CONSTRAINTS
 from ._devices import resolve_device
-from ._early_stopping import EarlyStopping
-from ._optimizers import OPTIMIZERS, resolve_optimizer
-from ._precision import PRECISIONS, autocast_type
-from ._rows import Rows, shape_of
+from ._dtypes import DTYPES
+from ._net_parameters import check_module_unchanged, net_parameters
+from ._policies import resolve_policy
+from ._rows import Rows, batch_size_for, shape_of
+from ._validation_rows import check_validation_arguments
+
+NOT_IN_HISTORY = ("batches", "train_loss_best", "valid_loss_best")  # for skorch's callbacks
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -41,23 +43,22 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     s: float = 0.2
     t: int | float | str = "auto"
     alpha: float | None = 0.5
-    recall: bool = True
     policy: Policy | None = None
     optimizer: Any = "adamw"
     lr: float = 0.002
-    momentum: float = 0.0
-    weight_decay: float = 0.0
+    momentum: float | str = "auto"
+    weight_decay: float | str = "auto"
     lr_schedule: Any = "linear"
-    anneal: float = 0.1
+    full_at_end: float = 0.1
     batch_size: int | str = "auto"
     max_epochs: int = 30
-    max_visits: float | None = None
+    max_passes: float | None = None
     early_stopping: bool = False
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
     tol: float = 1e-4
     device: Any = "auto"
-    precision: str = "float32"
+    dtype: str = "float32"
     n_threads: int | None = None
     warm_start: bool = False
     callbacks: list | None = None
@@ -67,42 +68,15 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     _stratify: ClassVar[bool] = False
     _allow_nd: ClassVar[bool] = False
     _net_class: ClassVar[type[ActiveSetNet]] = ActiveSetNet
-
-    _parameter_constraints: ClassVar[dict] = {
-        "s": [Interval(Real, 0, 1, closed="left")],
-        "t": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="right"),
-        ],
-        "alpha": [Interval(Real, 0, 1, closed="left"), None],
-        "recall": ["boolean"],
-        "policy": [HasMethods(["start", "update"]), None],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "lr_schedule": [StrOptions({"linear", "cosine"}), callable, None],
-        "anneal": [Interval(Real, 0, 1, closed="both")],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "max_visits": [Interval(Real, 0, None, closed="neither"), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "device": [str, torch.device],
-        "precision": [StrOptions(set(PRECISIONS))],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
-        "warm_start": ["boolean"],
-        "callbacks": [list, None],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
-    }
+    _parameter_constraints: ClassVar[dict] = CONSTRAINTS
 
     @abstractmethod
     def _module(self, rows: Rows) -> tuple[Any, dict[str, Any]]:
         """Return the module's class and its parameters for these data."""
+
+    def _module_parameters(self, rows: Rows) -> dict[str, Any]:
+        """Return those parameters of the module that must not change while it is trained on."""
+        return self._module(rows)[1]
 
     @abstractmethod
     def _encode(self, y: Any, *, learn: bool) -> np.ndarray:
@@ -117,23 +91,39 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         """Return the loss."""
 
     @abstractmethod
-    def _output_activation(self) -> str:
-        """Return what the module's outputs are; raise ValueError if the loss is for others."""
-
-    @abstractmethod
     def _n_outputs(self, rows: Rows) -> int:
         """Return the number of outputs."""
 
     def _check_parameters(self) -> None:
         """Raise ValueError if parameters are out of range that no constraint can tell."""
-        self._output_activation()
+        self._resolve_policy()
+        resolve_device(self.device, self.dtype)
 
     def _class_weight(self, y: Any) -> np.ndarray | None:
         """Return the weight of each sample by its class, if any."""
         return None
 
+    def _check_module(self, module: nn.Module, rows: Rows, device: str) -> None:
+        """Raise ValueError if a new module does not go with the data."""
+
+    def _lay_out(self, module: nn.Module, device: str) -> None:
+        """Bring the module to the type, and the order in memory, that it is trained in."""
+        module.to(DTYPES[self.dtype][1])
+
+    def _pretrain(self, module: nn.Module, rows: Rows, device: str, seed: int) -> None:
+        """Train a new module without targets."""
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BaseShrinkingEstimator:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> BaseShrinkingEstimator:
         """Train the net.
 
         Parameters
@@ -144,7 +134,14 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples in the loss. Rows of weight 0 are not there at all.
+            Weights of the samples in the loss. Rows of weight 0 are removed before training.
+        X_val : array-like of shape (n_val, ...), default=None
+            Features of validation rows, of which ``history_`` gets the loss. With `early_stopping`
+            they take the place of `validation_fraction`.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Targets of the validation rows.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the validation rows.
 
         Returns
         -------
@@ -161,38 +158,35 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         """
         with self._unchanged_by_errors():
             self._check_parameters()
-            device, policy = self._device(), self._policy()
-            again = self.warm_start and hasattr(self, "net_")
-            rows = self._check_rows(X, y, sample_weight, first=not again, learn=not again)
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
-            held_out = None
-            if self.early_stopping:
+            check_validation_arguments(X_val, y_val, sample_weight_val)
+            before = getattr(self, "net_", None) if self.warm_start else None
+            rows = self._check_rows(X, y, sample_weight, reset=before is None, learn=before is None)
+            seed, held_out = check_random_state(self.random_state).randint(2**31 - 1), None
+            if X_val is not None:
+                held_out = self._check_rows(X_val, y_val, sample_weight_val)
+            elif self.early_stopping:
                 rows, held_out = rows.split(self.validation_fraction, self._stratify, seed)
-            batch_size = self._batch_size(len(rows))
+            batch_size = batch_size_for(len(rows), self.batch_size)
             if len(rows) <= batch_size:
                 rows = rows.merged()
-            train = self._dataset(rows, learn=not again)
+            train = self._dataset(rows, learn=before is None)
             valid = None if held_out is None else self._dataset(held_out, learn=False)
-            if not again:
-                self.net_ = self._make_net(rows, device, seed)
-            check_least(len(rows), batch_size, least_rows(self.net_.module_))
-        self._train(train, valid, policy=policy, batch_size=batch_size)
-        return self
+            self.net_ = self._make_net(rows, batch_size, seed, before)
+        return self._train(train, valid)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> BaseShrinkingEstimator:
         """Visit each row once, at the learning rate `lr`."""
         with self._unchanged_by_errors():
+            if self.early_stopping:
+                raise ValueError("partial_fit does not support early_stopping=True.")
             self._check_parameters()
-            self._policy()
-            device, first = self._device(), not hasattr(self, "net_")
-            rows = self._check_rows(X, y, sample_weight, first=first, learn=False)
-            train, batch_size = self._dataset(rows, learn=first), self._batch_size(len(rows))
-            if first:
-                seed = check_random_state(self.random_state).randint(2**31 - 1)
-                self.net_ = self._make_net(rows, device, seed)
-            check_least(len(rows), batch_size, least_rows(self.net_.module_))
-        self._train(train, None, policy=None, batch_size=batch_size, once=True)
-        return self
+            before = getattr(self, "net_", None)
+            rows = self._check_rows(X, y, sample_weight, reset=before is None)
+            train = self._dataset(rows, learn=before is None)
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+            batch_size = batch_size_for(len(rows), self.batch_size)
+            self.net_ = self._make_net(rows, batch_size, seed, before, once=True)
+        return self._train(train, None)
 
     @contextmanager
     def _unchanged_by_errors(self) -> Iterator[None]:
@@ -204,49 +198,22 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self.__dict__.update(before)
             raise
 
-    def _device(self) -> str:
-        device = resolve_device(self.device, self.precision)
-        autocast_type(self.precision, device)  # an error, if it is one, comes before any work
-        return device
+    def _resolve_policy(self) -> Policy:
+        return resolve_policy(self)
 
-    def _dtype(self, first: bool) -> Any:
-        """Return numpy's type of the features: that of a net which is there, or is to be made."""
-        if first:
-            return PRECISIONS[self.precision][0]
-        dtype = next(self.net_.module_.parameters()).dtype
-        return np.float64 if dtype == torch.float64 else np.float32
-
-    def _policy(self) -> Policy:
-        if isinstance(self.policy, type):
-            raise ValueError(
-                f"policy must be an object, not a class, however: policy={self.policy!r}."
-            )
-        if self.policy is not None:
-            return self.policy
-        if isinstance(self.t, str) and self.recall:
-            return AutoRecall(self.s, self.alpha)
-        t = 0.2 if isinstance(self.t, str) else self.t
-        return ShrinkRecall(self.s, t, self.alpha, self.recall)
-
-    def _batch_size(self, n_samples: int) -> int:
-        if not isinstance(self.batch_size, str):
-            return min(self.batch_size, n_samples)
-        if n_samples <= 32:  # a single batch, in which weights count exactly as repetitions do
-            return 32
-        # Small tables need enough updates, large ones full vectors.
-        return int(np.clip(2 ** int(np.log2(max(n_samples / 50, 1))), 16, 256))
-
-    def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, first: bool, learn: bool) -> Rows:
+    def _check_rows(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = False, learn: bool = False
+    ) -> Rows:
         shape = shape_of(X)[1:]
         X, y = validate_data(
             self,
-            self._flat(X, learn=first),
+            self._flat(X, learn=reset),
             y,
-            dtype=self._dtype(first),
+            dtype=DTYPES[self.dtype][0],
             order="C",
             allow_nd=self._allow_nd,
             multi_output=True,
-            reset=first,
+            reset=reset,
             y_numeric=is_regressor(self),
         )
         weight = None
@@ -263,69 +230,48 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         """Return X as it is to be checked, if its rows have a shape that is new or as learnt."""
         return X
 
-    def _make_net(self, rows: Rows, device: str, seed: int) -> ActiveSetNet:
-        module, module_params = self._module(rows)
-        optimizer, optimizer_params = resolve_optimizer(
-            self.optimizer, self.momentum, self.weight_decay, device
-        )
-        callbacks = list(self.callbacks or [])
-        if self.early_stopping:
-            callbacks.append(
-                EarlyStopping(
-                    patience=self.n_iter_no_change,
-                    threshold=self.tol,
-                    threshold_mode="abs",
-                    load_best=True,
-                )
-            )
-        net = self._net_class(
-            module,
-            self._criterion(),
-            optimizer=optimizer,
-            lr=self.lr,
-            callbacks=callbacks,
-            device=device,
-            verbose=int(self.verbose),
-            n_threads=self.n_threads,
-            random_state=seed,
-            **{f"module__{name}": value for name, value in module_params.items()},
-            **{f"optimizer__{name}": value for name, value in optimizer_params.items()},
-        )
+    def _make_net(
+        self,
+        rows: Rows,
+        batch_size: int,
+        seed: int,
+        before: ActiveSetNet | None,
+        *,
+        once: bool = False,
+    ) -> ActiveSetNet:
+        """Return a net for one run: a new one, or one that goes on with the module of another."""
+        device = resolve_device(self.device, self.dtype)
+        params = net_parameters(self, self._resolve_policy(), batch_size, seed, device, once=once)
+        if before is None:
+            module, module_params = self._module(rows)
+        else:
+            check_module_unchanged(self, rows, before)
+            module, module_params = before.module, before.get_params_for("module")
+        params |= {f"module__{name}": value for name, value in module_params.items()}
+        net = self._net_class(module, self._criterion(), **params)
+        if before is not None:
+            check_min_rows(len(rows), batch_size, min_batch_rows(before.module_))
+            self._lay_out(before.module_, device)
+            return net.initialize_from(before)
         net.initialize()
-        net.module_.to(PRECISIONS[self.precision][1])
-        self._prepare(net.module_, rows, device, seed + 1)
+        check_min_rows(len(rows), batch_size, min_batch_rows(net.module_))
+        self._lay_out(net.module_, device)
+        self._check_module(net.module_, rows, device)
+        self._pretrain(net.module_, rows, device, seed + 1)
         return net
 
-    def _prepare(self, module: nn.Module, rows: Rows, device: str, seed: int) -> None:
-        """Check the new module, or make it ready to train."""
-
-    def _train(
-        self,
-        train: TensorDataset,
-        valid: TensorDataset | None,
-        *,
-        policy: Policy | None,
-        batch_size: int,
-        once: bool = False,
-    ) -> None:
-        net = self.net_
-        net.policy, net.batch_size, net.verbose = policy, batch_size, int(self.verbose)
-        net.autocast = autocast_type(self.precision, str(net.device))
-        net.lr_schedule = None if once else self.lr_schedule
-        net.anneal = 0.0 if once else self.anneal
-        net.max_visits = None if once else self.max_visits
-        for group in net.optimizer_.param_groups:
-            group["lr"] = self.lr
-        epochs = 1 if once else self.max_epochs
+    def _train(self, train: TensorDataset, valid: TensorDataset | None) -> BaseShrinkingEstimator:
+        X, y, *weight = train.tensors
         try:
-            net.partial_fit(train, epochs=epochs, valid=valid)
+            self.net_.partial_fit(X, y, sample_weight=weight[0] if weight else None, valid=valid)
         finally:
             self.history_ = [
-                {key: value for key, value in row.items() if key != "batches"}
-                for row in net.history.to_list()
+                {key: value for key, value in row.items() if key not in NOT_IN_HISTORY}
+                for row in self.net_.history.to_list()
             ]
             self.loss_curve_ = [row["train_loss"] for row in self.history_]
             self.n_iter_ = len(self.history_)
+        return self
 
     def _dataset(self, rows: Rows, *, learn: bool) -> TensorDataset:
         rows = rows.with_mean_weight_one()
@@ -337,10 +283,11 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     def _outputs(self, X: Any) -> Tensor:
         """Return the module's outputs for X, on the CPU."""
         check_is_fitted(self)
+        is_double = next(self.net_.module_.parameters()).dtype == torch.float64
         X = validate_data(
             self,
             self._flat(X, learn=False),
-            dtype=self._dtype(first=False),
+            dtype=np.float64 if is_double else np.float32,
             order="C",
             allow_nd=self._allow_nd,
             reset=False,

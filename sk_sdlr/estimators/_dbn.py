@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
-from math import prod
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -12,12 +10,10 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from ..training import pretrain
-from ..training._isolation import choose_threads, seeded, threads
+from ..runs import pretrain
+from ._dtypes import autocast_type
 from ._mlp import BaseMLP
-from ._precision import autocast_type
 from ._rows import Rows
-from ._targets import ShrinkingClassifierMixin, ShrinkingRegressorMixin
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -51,43 +47,44 @@ class BaseDBN(BaseMLP):
         "pretrain_shrink": ["boolean"],
     }
 
-    def _prepare(self, module: nn.Module, rows: Rows, device: str, seed: int) -> None:
-        """Pretrain the hidden layers on the rows that there are."""
+    def _pretrain(self, module: nn.Module, rows: Rows, device: str, seed: int) -> None:
         rows = rows.with_mean_weight_one()
         X = torch.as_tensor(rows.X, device=device)
         weight = None if rows.weight is None else torch.as_tensor(rows.weight).to(X)
-        self._check_visible(rows)
-        with seeded(seed, device) as generator, threads(self._pretraining_threads(rows)):
-            machines, self.pretrain_history_ = pretrain(
-                X,
-                self._hidden_sizes(),
-                generator=generator,
-                visible=self.visible,
-                epochs=self.pretrain_epochs,
-                lr=self.pretrain_lr,
-                batch_size=self._pretraining_batch_size(len(rows)),
-                cd_k=self.cd_k,
-                momentum=self._momentum(),
-                weight_decay=self.pretrain_weight_decay,
-                persistent=self.persistent,
-                policy=self._policy() if self.pretrain_shrink else None,
-                sample_weight=weight,
-                autocast=autocast_type(self.precision, device),
-            )
+        machines, self.pretrain_history_ = pretrain(
+            X,
+            self._hidden_sizes(),
+            generator=torch.Generator().manual_seed(seed),
+            visible=self.visible,
+            epochs=self.pretrain_epochs,
+            lr=self.pretrain_lr,
+            batch_size=self._pretraining_batch_size(len(rows)),
+            cd_k=self.cd_k,
+            momentum=self._pretraining_momentum(),
+            weight_decay=self.pretrain_weight_decay,
+            persistent=self.persistent,
+            policy=self._resolve_policy() if self.pretrain_shrink else None,
+            sample_weight=weight,
+            autocast=autocast_type(self.dtype, device),
+            n_threads=self.n_threads,
+        )
         linears: Any = module.linears
         for linear, machine in zip(linears, machines, strict=False):
             linear.load_state_dict(machine.as_linear().state_dict())
         self.rbms_ = [machine.cpu() for machine in machines]
 
+    def _check_module(self, module: nn.Module, rows: Rows, device: str) -> None:
+        self._check_visible(rows)
+
     def _check_visible(self, rows: Rows) -> None:
         low, high = rows.X.min(), rows.X.max()
         if self.visible == "bernoulli" and (low < 0 or high > 1):
             raise ValueError(
-                "visible='bernoulli' needs features in [0, 1], "
-                f"however: X is in [{low:g}, {high:g}]."
+                "visible='bernoulli' needs features in [0, 1]. "
+                f"Got X in [{low:g}, {high:g}] instead."
             )
 
-    def _momentum(self) -> float:
+    def _pretraining_momentum(self) -> float:
         if not isinstance(self.pretrain_momentum, str):
             return self.pretrain_momentum
         return 0.0 if self.persistent else 0.9  # chains cannot follow weights that run ahead
@@ -96,372 +93,3 @@ class BaseDBN(BaseMLP):
         if not isinstance(self.pretrain_batch_size, str):
             return min(self.pretrain_batch_size, n_samples)
         return min(max(n_samples // 50, 10), 100, n_samples)
-
-    def _pretraining_threads(self, rows: Rows) -> int:
-        if self.n_threads is not None:
-            return self.n_threads
-        sizes = (rows.X.shape[1], *self._hidden_sizes())
-        largest = max(map(prod, pairwise(sizes)), default=0)
-        return choose_threads(10 * self._pretraining_batch_size(len(rows)) * largest)
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class ShrinkingDBNClassifier(ShrinkingClassifierMixin, BaseDBN):
-    """Deep belief network classifier that trains on a shrinking set of rows.
-
-    Each hidden layer is first trained without targets, as a restricted Boltzmann machine on the
-    outputs of the layer below [2]_. Then the whole net is trained from these weights.
-
-    After each epoch the rows of lowest error, a share `s` of the active ones, are left out. Later
-    all rows come back (sDLr [1]_). With ``t="auto"`` rows are left out only while enough of them
-    are easy.
-
-    Parameters
-    ----------
-    hidden_layer_sizes : int or sequence of int, default=(256,)
-        Units of each hidden layer.
-    activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "scaled_tanh"}, default="sigmoid"
-        Activation of the hidden layers. Pretraining makes weights for "sigmoid", whatever this is.
-    dropout : float, default=0.0
-        Probability that a hidden unit is dropped while training with targets, in [0, 1).
-    visible : {"auto", "bernoulli", "gaussian"}, default="auto"
-        Visible units of the first layer. "bernoulli" needs features in [0, 1]. "gaussian"
-        standardises the features. "auto": "bernoulli" if all features are in [0, 1], else
-        "gaussian".
-    pretrain_epochs : int, default=10
-        Epochs of pretraining for each layer.
-    pretrain_lr : float, default=0.05
-        Learning rate of pretraining. For a layer with Gaussian visible units it is multiplied by
-        ``min(1, 20 / n_hidden)``.
-    pretrain_momentum : float or "auto", default="auto"
-        Momentum of pretraining, in [0, 1). "auto": 0 with persistent chains, else 0.9.
-    pretrain_weight_decay : float, default=0.0002
-        Weight decay of pretraining.
-    pretrain_batch_size : int or "auto", default="auto"
-        Rows per batch of pretraining. "auto": n_samples / 50, but at least 10 and at most 100.
-    cd_k : int, default=1
-        Gibbs steps of contrastive divergence.
-    persistent : bool, default=False
-        Whether Gibbs chains go on from batch to batch (persistent contrastive divergence).
-    pretrain_shrink : bool, default=False
-        Whether pretraining leaves out rows too: by the same policy, on reconstruction errors.
-    output_activation : {"auto", "softmax", "sigmoid"}, default="auto"
-        "auto": the one that the loss needs.
-    loss : {"auto", "cross_entropy", "squared_error"}, default="auto"
-        Cross-entropy needs softmax outputs (Eq. 6), squared error sigmoid ones (Eq. 4). "auto":
-        cross-entropy, unless `output_activation` is "sigmoid".
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, as everywhere in scikit-learn. They multiply `sample_weight`.
-    s : float, default=0.2
-        Elimination rate, in [0, 1): the share of the active rows that leaves after an epoch, those
-        of lowest error. 0 is ordinary training.
-    t : "auto", int or float, default="auto"
-        When rows come back. "auto": once too few active rows are easy, or too many of those left
-        out no longer are. Easy is a squared error of the outputs under a fraction of the mean (in
-        regression: of the median); see :class:`~sk_sdlr.policies.ShrinkRecall`. A number: once
-        fewer rows than this are active, a count (int) or a share of all rows (float, in (0, 1]).
-    alpha : float or None, default=0.5
-        Smoothing of the batches' thresholds, in [0, 1) (Eq. 9). None: the exact quantile of the
-        epoch.
-    recall : bool, default=True
-        Whether rows come back (sDLr) or not (sDL).
-    policy : Policy or None, default=None
-        Any policy of :mod:`sk_sdlr.policies`. It replaces `s`, `t`, `alpha` and `recall`. Its
-        parameters can be searched as ``policy__<name>``.
-    optimizer : {"sgd", "nesterov", "adam", "adamw"} or callable, default="adamw"
-        The optimiser: its name, or a class of ``torch.optim``.
-    lr : float, default=0.01
-        Initial learning rate.
-    momentum : float, default=0.0
-        Momentum of "sgd" and "nesterov", in [0, 1). "nesterov" needs more than 0.
-    weight_decay : float, default=0.0
-        Weight decay, as the optimiser defines it.
-    lr_schedule : {"linear", "cosine"}, callable or None, default="linear"
-        "linear" and "cosine" fall to 0 over the run, a little with every batch. None: constant. A
-        callable, such as a class of ``torch.optim.lr_scheduler``, makes a scheduler that is stepped
-        after each epoch.
-    anneal : float, default=0.1
-        The last share of the run that is trained on all rows, in [0, 1]. It is a share of the
-        epochs, or of the visits with `max_visits`. With 0, as in the paper, a run may end on the
-        hardest rows.
-    batch_size : int or "auto", default="auto"
-        Rows per batch. "auto": the power of two at or below n_samples / 50, but at least 16 and at
-        most 256; up to 32 rows are a single batch.
-    max_epochs : int, default=30
-        Passes over the active set.
-    max_visits : float or None, default=None
-        Limit of the row visits, in passes over all rows; it replaces `max_epochs`. With 13 a run
-        visits as many rows as 13 epochs on all rows.
-    early_stopping : bool, default=False
-        Whether to hold out rows, stop once their loss has not improved for `n_iter_no_change`
-        epochs, and keep the best weights.
-    validation_fraction : float, default=0.1
-        Share of the rows that `early_stopping` holds out, in (0, 1).
-    n_iter_no_change : int, default=10
-        Patience of `early_stopping`, in epochs.
-    tol : float, default=0.0001
-        Smallest fall of the loss that `early_stopping` takes for an improvement.
-    device : str or torch.device, default="auto"
-        Where to train. "auto": CUDA if there is one, else MPS, else the CPU.
-    precision : {"float32", "float64", "bfloat16", "auto"}, default="float32"
-        What training computes in. "bfloat16": the module's products only (autocast), on a CPU or
-        GPU with instructions for it; weights, losses and predictions stay float32. "auto":
-        "bfloat16" where it is there, else "float32".
-    n_threads : int or None, default=None
-        Torch threads while training on the CPU. None: one for small nets, else torch's own number.
-    warm_start : bool, default=False
-        Whether another `fit` goes on from the present weights.
-    callbacks : list of skorch callbacks or None, default=None
-        Added to the net's own.
-    verbose : int or bool, default=0
-        Whether to print a line per epoch.
-    random_state : int, RandomState or None, default=None
-        Source of all randomness: initial weights, order of rows, dropout, validation rows.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        The classes.
-    rbms_ : list of RBM
-        The restricted Boltzmann machines, from the bottom up, as pretraining left them.
-    pretrain_history_ : list of dict
-        One dict per epoch of pretraining: layer (from 0), epoch (from 1), n_active,
-        reconstruction_error (mean of the rows visited), duration (seconds).
-    net_ : ActiveSetNet
-        The trained skorch net. ``net_.module_`` is the torch module.
-    history_ : list of dict
-        One dict per epoch: epoch, n_active (rows visited), threshold (rows with errors under it
-        left after the epoch; None if none left), train_loss (mean error of the rows visited), lr,
-        duration (seconds) and, with `early_stopping`, valid_loss. With ``t="auto"`` the threshold
-        is a squared error of the outputs.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, if X had any.
-    n_iter_ : int
-        Epochs done.
-    loss_curve_ : list of float
-        The train_loss of each epoch.
-
-    See Also
-    --------
-    ShrinkingDBNRegressor : The same for numbers as targets.
-    ShrinkingDNNClassifier : The same without pretraining.
-
-    Notes
-    -----
-    **Pretraining.** It takes place in the first `fit` or `partial_fit`, on the rows given there.
-    With `warm_start` it is not done again.
-
-    **Cost.** An epoch costs O(n_active) visits of the net, and O(n_samples) for the choice of rows.
-    The errors for it come from the training pass.
-
-    **Randomness.** Random numbers come from `random_state` only. Seeds, threads and other global
-    state of torch and numpy are left as they were.
-
-    **Equal rows.** If all rows fit in a single batch, equal rows are merged into one of their joint
-    weight. The gradient is the same. A row given twice is then, to the last bit, a row of weight 2.
-    ``n_active`` counts the merged rows.
-
-    References
-    ----------
-    .. [1] S. Zheng, A. Vishnu, C. Ding, "Accelerating Deep Learning with Shrinkage and Recall",
-       2016.
-    .. [2] G. Hinton et al., "A Fast Learning Algorithm for Deep Belief Nets",
-       2006.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn.model_selection import train_test_split
-    >>> from sk_sdlr import ShrinkingDBNClassifier
-    >>> X, y = load_digits(return_X_y=True)
-    >>> X, X_test, y, y_test = train_test_split(X / 16, y, random_state=0)
-    >>> net = ShrinkingDBNClassifier((200,), random_state=0).fit(X, y)
-    >>> net.rbms_
-    [RBM(64, 200, visible='bernoulli')]
-    >>> net.score(X_test, y_test) > 0.95
-    True
-    """
-
-    _parameter_constraints: ClassVar[dict] = {
-        **BaseDBN._parameter_constraints,
-        **ShrinkingClassifierMixin._target_constraints,
-    }
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class ShrinkingDBNRegressor(ShrinkingRegressorMixin, BaseDBN):
-    """Deep belief network regressor that trains on a shrinking set of rows.
-
-    Each hidden layer is first trained without targets, as a restricted Boltzmann machine on the
-    outputs of the layer below [2]_. Then the whole net is trained from these weights.
-
-    After each epoch the rows of lowest error, a share `s` of the active ones, are left out. Later
-    all rows come back (sDLr [1]_). With ``t="auto"`` rows are left out only while enough of them
-    are easy.
-
-    Parameters
-    ----------
-    hidden_layer_sizes : int or sequence of int, default=(256,)
-        Units of each hidden layer.
-    activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "scaled_tanh"}, default="sigmoid"
-        Activation of the hidden layers. Pretraining makes weights for "sigmoid", whatever this is.
-    dropout : float, default=0.0
-        Probability that a hidden unit is dropped while training with targets, in [0, 1).
-    visible : {"auto", "bernoulli", "gaussian"}, default="auto"
-        Visible units of the first layer. "bernoulli" needs features in [0, 1]. "gaussian"
-        standardises the features. "auto": "bernoulli" if all features are in [0, 1], else
-        "gaussian".
-    pretrain_epochs : int, default=10
-        Epochs of pretraining for each layer.
-    pretrain_lr : float, default=0.05
-        Learning rate of pretraining. For a layer with Gaussian visible units it is multiplied by
-        ``min(1, 20 / n_hidden)``.
-    pretrain_momentum : float or "auto", default="auto"
-        Momentum of pretraining, in [0, 1). "auto": 0 with persistent chains, else 0.9.
-    pretrain_weight_decay : float, default=0.0002
-        Weight decay of pretraining.
-    pretrain_batch_size : int or "auto", default="auto"
-        Rows per batch of pretraining. "auto": n_samples / 50, but at least 10 and at most 100.
-    cd_k : int, default=1
-        Gibbs steps of contrastive divergence.
-    persistent : bool, default=False
-        Whether Gibbs chains go on from batch to batch (persistent contrastive divergence).
-    pretrain_shrink : bool, default=False
-        Whether pretraining leaves out rows too: by the same policy, on reconstruction errors.
-    output_activation : {"identity", "sigmoid"}, default="identity"
-        "identity": targets are scaled to mean 0 and standard deviation 1 while training.
-        "sigmoid": targets must be in [0, 1] and are not scaled.
-    loss : {"auto", "squared_error"}, default="auto"
-        Both are half the squared norm of the residual (Eq. 4).
-    s : float, default=0.2
-        Elimination rate, in [0, 1): the share of the active rows that leaves after an epoch, those
-        of lowest error. 0 is ordinary training.
-    t : "auto", int or float, default="auto"
-        When rows come back. "auto": once too few active rows are easy, or too many of those left
-        out no longer are. Easy is a squared error of the outputs under a fraction of the mean (in
-        regression: of the median); see :class:`~sk_sdlr.policies.ShrinkRecall`. A number: once
-        fewer rows than this are active, a count (int) or a share of all rows (float, in (0, 1]).
-    alpha : float or None, default=0.5
-        Smoothing of the batches' thresholds, in [0, 1) (Eq. 9). None: the exact quantile of the
-        epoch.
-    recall : bool, default=True
-        Whether rows come back (sDLr) or not (sDL).
-    policy : Policy or None, default=None
-        Any policy of :mod:`sk_sdlr.policies`. It replaces `s`, `t`, `alpha` and `recall`. Its
-        parameters can be searched as ``policy__<name>``.
-    optimizer : {"sgd", "nesterov", "adam", "adamw"} or callable, default="adamw"
-        The optimiser: its name, or a class of ``torch.optim``.
-    lr : float, default=0.01
-        Initial learning rate.
-    momentum : float, default=0.0
-        Momentum of "sgd" and "nesterov", in [0, 1). "nesterov" needs more than 0.
-    weight_decay : float, default=0.0
-        Weight decay, as the optimiser defines it.
-    lr_schedule : {"linear", "cosine"}, callable or None, default="linear"
-        "linear" and "cosine" fall to 0 over the run, a little with every batch. None: constant. A
-        callable, such as a class of ``torch.optim.lr_scheduler``, makes a scheduler that is stepped
-        after each epoch.
-    anneal : float, default=0.1
-        The last share of the run that is trained on all rows, in [0, 1]. It is a share of the
-        epochs, or of the visits with `max_visits`. With 0, as in the paper, a run may end on the
-        hardest rows.
-    batch_size : int or "auto", default="auto"
-        Rows per batch. "auto": the power of two at or below n_samples / 50, but at least 16 and at
-        most 256; up to 32 rows are a single batch.
-    max_epochs : int, default=30
-        Passes over the active set.
-    max_visits : float or None, default=None
-        Limit of the row visits, in passes over all rows; it replaces `max_epochs`. With 13 a run
-        visits as many rows as 13 epochs on all rows.
-    early_stopping : bool, default=False
-        Whether to hold out rows, stop once their loss has not improved for `n_iter_no_change`
-        epochs, and keep the best weights.
-    validation_fraction : float, default=0.1
-        Share of the rows that `early_stopping` holds out, in (0, 1).
-    n_iter_no_change : int, default=10
-        Patience of `early_stopping`, in epochs.
-    tol : float, default=0.0001
-        Smallest fall of the loss that `early_stopping` takes for an improvement.
-    device : str or torch.device, default="auto"
-        Where to train. "auto": CUDA if there is one, else MPS, else the CPU.
-    precision : {"float32", "float64", "bfloat16", "auto"}, default="float32"
-        What training computes in. "bfloat16": the module's products only (autocast), on a CPU or
-        GPU with instructions for it; weights, losses and predictions stay float32. "auto":
-        "bfloat16" where it is there, else "float32".
-    n_threads : int or None, default=None
-        Torch threads while training on the CPU. None: one for small nets, else torch's own number.
-    warm_start : bool, default=False
-        Whether another `fit` goes on from the present weights.
-    callbacks : list of skorch callbacks or None, default=None
-        Added to the net's own.
-    verbose : int or bool, default=0
-        Whether to print a line per epoch.
-    random_state : int, RandomState or None, default=None
-        Source of all randomness: initial weights, order of rows, dropout, validation rows.
-
-    Attributes
-    ----------
-    rbms_ : list of RBM
-        The restricted Boltzmann machines, from the bottom up, as pretraining left them.
-    pretrain_history_ : list of dict
-        One dict per epoch of pretraining: layer (from 0), epoch (from 1), n_active,
-        reconstruction_error (mean of the rows visited), duration (seconds).
-    net_ : ActiveSetNet
-        The trained skorch net. ``net_.module_`` is the torch module.
-    history_ : list of dict
-        One dict per epoch: epoch, n_active (rows visited), threshold (rows with errors under it
-        left after the epoch; None if none left), train_loss (mean error of the rows visited), lr,
-        duration (seconds) and, with `early_stopping`, valid_loss. With ``t="auto"`` the threshold
-        is a squared error of the outputs.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, if X had any.
-    n_iter_ : int
-        Epochs done.
-    loss_curve_ : list of float
-        The train_loss of each epoch.
-
-    See Also
-    --------
-    ShrinkingDBNClassifier : The same for classes as targets.
-    ShrinkingDNNRegressor : The same without pretraining.
-
-    Notes
-    -----
-    **Pretraining.** It takes place in the first `fit` or `partial_fit`, on the rows given there.
-    With `warm_start` it is not done again.
-
-    **Cost.** An epoch costs O(n_active) visits of the net, and O(n_samples) for the choice of rows.
-    The errors for it come from the training pass.
-
-    **Randomness.** Random numbers come from `random_state` only. Seeds, threads and other global
-    state of torch and numpy are left as they were.
-
-    **Equal rows.** If all rows fit in a single batch, equal rows are merged into one of their joint
-    weight. The gradient is the same. A row given twice is then, to the last bit, a row of weight 2.
-    ``n_active`` counts the merged rows.
-
-    References
-    ----------
-    .. [1] S. Zheng, A. Vishnu, C. Ding, "Accelerating Deep Learning with Shrinkage and Recall",
-       2016.
-    .. [2] G. Hinton et al., "A Fast Learning Algorithm for Deep Belief Nets",
-       2006.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_friedman1
-    >>> from sk_sdlr import ShrinkingDBNRegressor
-    >>> X, y = make_friedman1(1000, random_state=0)
-    >>> net = ShrinkingDBNRegressor(random_state=0).fit(X[:800], y[:800])
-    >>> net.score(X[800:], y[800:]) > 0.7
-    True
-    """
-
-    _parameter_constraints: ClassVar[dict] = {
-        **BaseDBN._parameter_constraints,
-        **ShrinkingRegressorMixin._target_constraints,
-    }

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 # Features and predictions are of numpy's type, weights and errors of torch's.
-PRECISIONS: dict[str, tuple[Any, torch.dtype]] = {
+DTYPES: dict[str, tuple[Any, torch.dtype]] = {
     "float32": (np.float32, torch.float32),
     "float64": (np.float64, torch.float64),
     "bfloat16": (np.float32, torch.float32),
@@ -18,12 +18,12 @@ PRECISIONS: dict[str, tuple[Any, torch.dtype]] = {
 BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 
 
-def autocast_type(precision: str, device: str) -> torch.dtype | None:
+def autocast_type(dtype: str, device: str) -> torch.dtype | None:
     """Return what a module's products are computed in while it trains, if not in its own type.
 
     Parameters
     ----------
-    precision : {"float32", "float64", "bfloat16", "auto"}
+    dtype : {"float32", "float64", "bfloat16", "auto"}
         The name; "auto" is "bfloat16" on hardware that has it, else "float32".
     device : str
         A device that is there.
@@ -38,14 +38,14 @@ def autocast_type(precision: str, device: str) -> torch.dtype | None:
     ValueError
         If it is "bfloat16" and the device has no instructions for it.
     """
-    if precision not in ("bfloat16", "auto"):
+    if dtype not in ("bfloat16", "auto"):
         return None
     if has_bfloat16(device):
         return torch.bfloat16
-    if precision == "bfloat16":
+    if dtype == "bfloat16":
         raise ValueError(
-            f"precision='bfloat16' needs hardware that has it, however: device={device!r} has "
-            "not; precision='auto' takes it where it is there, and 'float32' elsewhere."
+            f"dtype='bfloat16' needs hardware that has it. Got device={device!r}, which has not; "
+            "dtype='auto' takes it where it is there, and 'float32' elsewhere."
         )
     return None
 

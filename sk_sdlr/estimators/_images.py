@@ -33,15 +33,15 @@ def image_shape_of(row: Shape, image_shape: Sequence[int] | None) -> Shape:
     if len(row) not in (1, 3):
         raise ValueError(
             "X must be flat rows, (n_samples, n_features), or images, (n_samples, channels, "
-            f"height, width), however: X has rows of shape {row}. X[:, None] makes images of one "
+            f"height, width). Got rows of shape {row} instead. X[:, None] makes images of one "
             "channel of (n_samples, height, width)."
         )
     if image_shape is not None:
         said = tuple(image_shape)
         if (row != said) if len(row) == 3 else (row != (prod(said),)):
             raise ValueError(
-                f"X must have rows of shape image_shape={said} or {prod(said)} features, "
-                f"however: X has rows of shape {row}."
+                f"X must have rows of shape image_shape={said} or {prod(said)} features. "
+                f"Got rows of shape {row} instead."
             )
         return _channels_first("image_shape", said)
     if len(row) == 3:
@@ -54,8 +54,8 @@ def _channels_first(name: str, shape: Shape) -> Shape:
     first, second, last = shape
     if last in (1, 3, 4) and min(first, second) >= 8:
         raise ValueError(
-            f"{name} must have its channels first, (channels, height, width), however: it has "
-            f"shape {shape}, which looks like (height, width, channels). "
+            f"{name} must have its channels first, (channels, height, width). Got "
+            f"shape {shape} instead, which looks like (height, width, channels). "
             "np.moveaxis(X, -1, 1) brings them there."
         )
     return shape

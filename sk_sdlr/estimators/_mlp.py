@@ -33,8 +33,8 @@ class BaseMLP(BaseShrinkingEstimator):
         sizes = self._hidden_sizes()
         if not all(isinstance(size, Integral) and size > 0 for size in sizes):
             raise ValueError(
-                "hidden_layer_sizes must be a positive int or a sequence of them, "
-                f"however: hidden_layer_sizes={self.hidden_layer_sizes!r}."
+                "The 'hidden_layer_sizes' parameter must be a positive int or a sequence of them. "
+                f"Got {self.hidden_layer_sizes!r} instead."
             )
 
     def _hidden_sizes(self) -> tuple[int, ...]:

@@ -14,8 +14,13 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 }
 
 
+# What "auto" stands for where it is not 0.
+MOMENTUM = {"nesterov": 0.9}
+WEIGHT_DECAY = {"adamw": 0.0}
+
+
 def resolve_optimizer(
-    optimizer: Any, momentum: float, weight_decay: float, device: str
+    optimizer: Any, momentum: float | str, weight_decay: float | str, device: str
 ) -> tuple[Any, dict[str, Any]]:
     """Return a class of optimisers and its parameters, the learning rate excepted.
 
@@ -23,9 +28,9 @@ def resolve_optimizer(
     ----------
     optimizer : {"sgd", "nesterov", "adam", "adamw"} or callable
         A name, or what makes an optimiser.
-    momentum : float
+    momentum : float or "auto"
         Of "sgd" and "nesterov".
-    weight_decay : float
+    weight_decay : float or "auto"
         Weight decay as the optimiser understands it.
     device : str
         Where the parameters are.
@@ -36,12 +41,28 @@ def resolve_optimizer(
         The class.
     params : dict
         What to call it with.
+
+    Raises
+    ------
+    ValueError
+        If the momentum of "nesterov" is 0.
     """
-    params: dict[str, Any] = {"weight_decay": weight_decay}
     if callable(optimizer):
-        return optimizer, params
+        return optimizer, {} if isinstance(weight_decay, str) else {"weight_decay": weight_decay}
+    params: dict[str, Any] = {"weight_decay": _number(weight_decay, WEIGHT_DECAY, optimizer)}
     if device.startswith(("cpu", "cuda")):
         params["fused"] = True
     if optimizer in ("sgd", "nesterov"):
-        params |= {"momentum": momentum, "nesterov": optimizer == "nesterov"}
+        is_nesterov = optimizer == "nesterov"
+        params["momentum"] = _number(momentum, MOMENTUM, optimizer)
+        params["nesterov"] = is_nesterov
+        if is_nesterov and not params["momentum"]:
+            raise ValueError(
+                "The 'momentum' parameter must be positive with optimizer='nesterov'. "
+                f"Got {momentum!r} instead."
+            )
     return OPTIMIZERS[optimizer], params
+
+
+def _number(value: float | str, automatic: dict[str, float], optimizer: str) -> float:
+    return automatic.get(optimizer, 0.0) if isinstance(value, str) else value

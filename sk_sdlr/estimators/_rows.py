@@ -15,6 +15,30 @@ def shape_of(X: Any) -> tuple[int, ...]:
     return tuple(X.shape) if hasattr(X, "shape") else np.asarray(X).shape
 
 
+def batch_size_for(n_samples: int, batch_size: int | str) -> int:
+    """Return the rows of a batch.
+
+    Parameters
+    ----------
+    n_samples : int
+        Rows to train on.
+    batch_size : int or "auto"
+        The number, or "auto": a power of two about n_samples / 50, from 16 to 256, but a single
+        batch of up to 32 rows, in which weights count exactly as repetitions do.
+
+    Returns
+    -------
+    batch_size : int
+        The number.
+    """
+    if not isinstance(batch_size, str):
+        return min(batch_size, n_samples)
+    if n_samples <= 32:
+        return 32
+    # Small tables need enough updates, large ones full vectors.
+    return int(np.clip(2 ** int(np.log2(max(n_samples / 50, 1))), 16, 256))
+
+
 @dataclass(frozen=True)
 class Rows:
     """Training rows.
@@ -45,7 +69,7 @@ class Rows:
         return replace(self, X=self.X[index], y=self.y[index], weight=weight)
 
     def without_weightless(self) -> Rows:
-        """Return the rows of weight above 0: the others are not there."""
+        """Return the rows of weight above 0."""
         if self.weight is None or np.all(self.weight > 0):
             return self
         return self.take(np.flatnonzero(self.weight))

@@ -15,7 +15,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from torch import nn
 
-from ..training import ActiveSetNet, ActiveSetNetClassifier, SquaredError
+from ..nets import ActiveSetNet, ActiveSetNetClassifier
+from ..steps import SquaredError
 from ._rows import Rows
 
 
@@ -23,13 +24,11 @@ from ._rows import Rows
 class ShrinkingClassifierMixin(ClassifierMixin):
     """Classes as targets; softmax outputs with cross-entropy or sigmoid ones with squared error."""
 
-    output_activation: str = "auto"
-    loss: str = "auto"
+    loss: str = "cross_entropy"
     class_weight: Any = None
 
     _target_constraints: ClassVar[dict] = {
-        "output_activation": [StrOptions({"auto", "softmax", "sigmoid"})],
-        "loss": [StrOptions({"auto", "cross_entropy", "squared_error"})],
+        "loss": [StrOptions({"cross_entropy", "squared_error"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
     _stratify: ClassVar[bool] = True
@@ -108,26 +107,15 @@ class ShrinkingClassifierMixin(ClassifierMixin):
             Logarithms of the probabilities, in the order of ``classes_``.
         """
         outputs = self._outputs(X)
-        if self._output_activation() == "sigmoid":
+        if isinstance(self.net_.criterion_, SquaredError):
             outputs = torch.log(outputs.clamp_min(torch.finfo(outputs.dtype).tiny))
         return torch.log_softmax(outputs, 1).numpy()
 
     def _output_activation(self) -> str:
-        """Return the output activation; raise ValueError if the loss does not go with it."""
-        given, loss = self.output_activation, self.loss
-        implied = "sigmoid" if loss == "squared_error" else "softmax"
-        if given == "auto":
-            return implied
-        if loss != "auto" and given != implied:
-            raise ValueError(
-                "loss='cross_entropy' goes with output_activation='softmax' and "
-                "loss='squared_error' with output_activation='sigmoid', however: "
-                f"loss={self.loss!r} with output_activation={given!r}."
-            )
-        return given
+        return "softmax" if self.loss == "cross_entropy" else "sigmoid"
 
     def _criterion(self) -> type[nn.Module]:
-        return SquaredError if self._output_activation() == "sigmoid" else nn.CrossEntropyLoss
+        return nn.CrossEntropyLoss if self.loss == "cross_entropy" else SquaredError
 
     def _class_weight(self, y: Any) -> np.ndarray | None:
         return None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
@@ -142,7 +130,7 @@ class ShrinkingClassifierMixin(ClassifierMixin):
         return encoder.transform(y)
 
     def _targets(self, rows: Rows, *, learn: bool) -> np.ndarray:
-        if self._output_activation() == "softmax":
+        if self.loss == "cross_entropy":
             return rows.y
         return np.eye(len(self.classes_), dtype=rows.X.dtype)[rows.y]
 
@@ -153,8 +141,8 @@ class ShrinkingClassifierMixin(ClassifierMixin):
 def _at_least_two(classes: np.ndarray) -> np.ndarray:
     if len(classes) < 2:
         raise ValueError(
-            "A classifier needs at least two classes in y, "
-            f"however: y has one class only, {classes.tolist()[0]!r}."
+            "A classifier needs at least two classes in y. "
+            f"Got one class only, {classes.tolist()[0]!r}, instead."
         )
     return classes
 
@@ -164,11 +152,9 @@ class ShrinkingRegressorMixin(RegressorMixin):
     """Numbers as targets, one or several a row, with squared error."""
 
     output_activation: str = "identity"
-    loss: str = "auto"
 
     _target_constraints: ClassVar[dict] = {
         "output_activation": [StrOptions({"identity", "sigmoid"})],
-        "loss": [StrOptions({"auto", "squared_error"})],
     }
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -209,7 +195,7 @@ class ShrinkingRegressorMixin(RegressorMixin):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Targets, in the shape that `fit` was given; in the dtype of `precision` if it is one a
+            Targets, in the shape that `fit` was given; in the type of `dtype` if it is one a
             row, else float64.
         """
         y = outputs = self._outputs(X).numpy()
@@ -230,11 +216,11 @@ class ShrinkingRegressorMixin(RegressorMixin):
         y = np.asarray(y, dtype=np.float64)
         if self.output_activation == "sigmoid" and (y.min() < 0 or y.max() > 1):
             raise ValueError(
-                "output_activation='sigmoid' needs targets in [0, 1], "
-                f"however: y is in [{y.min():g}, {y.max():g}]."
+                "output_activation='sigmoid' needs targets in [0, 1]. "
+                f"Got y in [{y.min():g}, {y.max():g}] instead."
             )
         one_target, y = y.ndim == 1, y.reshape(len(y), -1)
-        if not learn and hasattr(self, "net_") and y.shape[1] != self._n_targets:
+        if not learn and getattr(self, "_n_targets", y.shape[1]) != y.shape[1]:
             raise ValueError(
                 f"y has {y.shape[1]} targets, but {type(self).__name__} is expecting "
                 f"{self._n_targets} targets."

@@ -75,4 +75,6 @@ class CallbackListener(Listener):
     def on_gradients(self, x: Tensor, y: Tensor) -> None:
         """Notify of the gradients."""
         parameters = list(self.net.get_all_learnable_params())
-        self.net.notify("on_grad_computed", named_parameters=parameters, batch=(x, y), training=True)
+        self.net.notify(
+            "on_grad_computed", named_parameters=parameters, batch=(x, y), training=True
+        )

@@ -55,8 +55,9 @@ class PolicyCallback(Callback):
     without gradients and averages. With ``drop_last``, active rows that never were in a batch count
     as of the highest error, and a set too small for a batch is recalled.
 
-    For :class:`~sk_sdlr.policies.AutoRecall` the squared errors of the outputs are noted too: of the output
-    and target with which `get_loss` calls the criterion, the first time if it does so for several.
+    For :class:`~sk_sdlr.policies.AutoRecall` the squared errors of the outputs are noted too: of
+    the output and target with which `get_loss` calls the criterion, the first time if it does so
+    for several.
     They are probabilities by CrossEntropyLoss, NLLLoss, BCEWithLogitsLoss and BCELoss, also in nets
     whose module returns a tuple. Of other criteria, and where `get_loss` does without the
     criterion, the loss itself is taken, as one that has no upper bound.
@@ -107,9 +108,7 @@ class PolicyCallback(Callback):
         """Say which rows the epoch visits."""
         sampler = withdraw_sampler(net)  # is there in the first epoch only
         if sampler is not None:
-            self.run_ = CallbackRun(
-                net, self.policy, self.full_at_end, sampler, len(dataset_train)
-            )
+            self.run_ = CallbackRun(net, self.policy, self.full_at_end, sampler, len(dataset_train))
         self._run.begin_epoch()
         # Already here: another callback may stop the training before this one sees the epoch end.
         net.history.record("n_active", self._run.n_visits)

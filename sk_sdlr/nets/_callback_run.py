@@ -47,13 +47,13 @@ class CallbackRun:
         self.batch_size = n_samples if batch_size == -1 else batch_size
         self.drop_last = loader.get("drop_last", False)
         objective = Objective(net.criterion_)
-        self.objective = objective if OUTPUT_ERROR in policy.needs else None
         self.state = RunState(
             policy,
             Budget(n_samples, net.max_epochs, full_at_end=full_at_end),
             new_generator(),
             bounded_outputs=objective.bounded_outputs,
         )
+        self.objective = objective if OUTPUT_ERROR in self.state.needs else None
 
     @property
     def n_visits(self) -> int:

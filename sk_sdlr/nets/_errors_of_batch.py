@@ -37,8 +37,8 @@ def errors_of_batch(
     error : Tensor of shape (n_rows,)
         The loss, as the net's own `get_loss` has it; of several values a row their mean.
     output_error : Tensor of shape (n_rows,) or None
-        See :meth:`Objective.output_error`. None without an `objective`, or if they are not known, as
-        `get_loss` does not call the criterion with an output and a target of each row.
+        See :meth:`Objective.output_error`. None without an `objective`, or if they are not known,
+        as `get_loss` does not call the criterion with an output and a target of each row.
 
     Raises
     ------

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
-from math import inf
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -17,10 +16,10 @@ from torch.utils.data import TensorDataset
 
 from ..policies import Policy
 from ..runs import Run, TrainingData, TrainingSettings
-from ..runs._run import EpochRecord
 from ..runs._seeding import seeded
 from ..steps import Objective
 from ._batch_hooks import CallbackListener
+from ._history import HistoryWriter, complete_epochs
 from ._tensors import dataset_for_callbacks, tensors_of
 from ._warnings import warn_if_partial_set
 
@@ -122,6 +121,9 @@ class ActiveSetNet(NeuralNet):
         # It lays out its table even when it is not to print it, at 0.2 ms an epoch.
         return [("print_log", PrintLog())] if self.verbose else []
 
+    module_: nn.Module
+    callbacks_: list[Any]
+    history_: Any
     # The net whose training this one goes on with, while it is initialised.
     _predecessor: ActiveSetNet | None = None
 
@@ -247,30 +249,21 @@ class ActiveSetNet(NeuralNet):
             "dataset_valid": None if valid is None else dataset_for_callbacks(valid),
         }
         run = self._make_run(train, valid, settings, CallbackListener(self, datasets))
-        with closing(self._complete(run)) as records:
-            best = {name: self._best_before(name) for name in ("train_loss", "valid_loss")}
+        writer = HistoryWriter(self.history)
+        with closing(complete_epochs(run, self.history)) as records:
             for record in records:
-                self._record(record, best)
+                writer.write(record)
                 self.notify("on_epoch_end", **datasets)
         if not run.has_stopped_early:
             warn_if_partial_set(run.n_active, run.data.n_samples)
         elif self.verbose:
-            print(f"Stopped, as valid_loss has not improved for {self.n_iter_no_change} epochs.")
+            epochs = self.n_iter_no_change
+            print(f"Stopped: valid_loss has not improved for {epochs} epochs.")  # noqa: T201 - verbose
         return self
 
     def _make_settings(self, max_epochs: int) -> TrainingSettings:
-        return TrainingSettings(
-            max_epochs=max_epochs,
-            max_passes=self.max_passes,
-            batch_size=self.batch_size,
-            lr_schedule=self.lr_schedule,
-            full_at_end=self.full_at_end,
-            step=self.step,
-            autocast=self.autocast,
-            n_threads=self.n_threads,
-            n_iter_no_change=self.n_iter_no_change,
-            tol=self.tol,
-        )
+        shared = {field.name: getattr(self, field.name) for field in fields(TrainingSettings)}
+        return TrainingSettings(**shared | {"max_epochs": max_epochs})
 
     def _make_run(
         self, train: Any, valid: Any, settings: TrainingSettings, listener: CallbackListener
@@ -291,26 +284,3 @@ class ActiveSetNet(NeuralNet):
 
     def _objective(self) -> Objective:
         return Objective(self.criterion_)
-
-    def _complete(self, run: Run) -> Iterator[EpochRecord]:
-        """Pass on the records; delete the row of history of an epoch in which something is raised."""
-        n_complete = len(self.history)
-        try:
-            with closing(iter(run)) as records:
-                for record in records:
-                    n_complete = len(self.history)
-                    yield record
-        finally:
-            del self.history[n_complete:]
-
-    def _best_before(self, name: str) -> float:
-        return min((row[name] for row in self.history if name in row), default=inf)
-
-    def _record(self, record: EpochRecord, best: dict[str, float]) -> None:
-        row = self.history[-1]
-        # Some of skorch's callbacks want to see a last batch; this is all there is of it.
-        row["batches"] = row["batches"] or [{}]
-        row.update({key: value for key, value in record.items() if key != "epoch"})
-        for name in best.keys() & record.keys():
-            row[f"{name}_best"] = record[name] < best[name]
-            best[name] = min(best[name], record[name])

@@ -56,7 +56,7 @@ class BatchLoop:
         """
         index = self._order(active.index, state)
         error = state.last_error.new_empty(index.shape[0])
-        signals = {name: torch.empty_like(error) for name in state.policy.needs}
+        signals = {name: torch.empty_like(error) for name in state.needs}
         output_error, begin = signals.get(OUTPUT_ERROR), 0
         for x, y, *weight in self._gather_with(active, error.dtype)(index):
             some = slice(begin, begin + x.shape[0])

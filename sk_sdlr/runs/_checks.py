@@ -21,12 +21,21 @@ def check_min_rows(n_samples: int, batch_size: int, min_rows: int) -> None:
 
 def check_signals(policy: Policy) -> None:
     """Raise ValueError if the policy needs what no step gives."""
-    unknown = sorted(policy.needs - {OUTPUT_ERROR})
+    unknown = sorted(set(getattr(policy, "needs", ())) - {OUTPUT_ERROR})
     if unknown:
         raise ValueError(
             f"What a policy needs must be of {[OUTPUT_ERROR]}. "
             f"Got {unknown} of {type(policy).__name__} instead."
         )
+
+
+def diverged(epoch: int, lr: float) -> FloatingPointError:
+    """Return the error to raise of a run that has gone back to before this epoch."""
+    return FloatingPointError(
+        f"The loss or the weights became NaN or infinite in epoch {epoch}, at a learning rate of "
+        f"{lr:g}. The weights are those from before that epoch. Try a smaller lr, features of mean "
+        "0 and standard deviation 1 (StandardScaler), or optimizer='adamw'."
+    )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import cos, pi
 from typing import Any
 
@@ -76,10 +76,10 @@ class LearningRate:
         factor = self.factor(budget.progress_within(rows.start, n_visited))
         return [factor for _ in range(rows.start, rows.stop, batch_size)]
 
-    def end_epoch(self, loss: float) -> None:
+    def end_epoch(self, record: Mapping[str, Any]) -> None:
         """Step torch's scheduler, which may want to know the loss."""
         if isinstance(self.scheduler, ReduceLROnPlateau):
-            self.scheduler.step(loss)
+            self.scheduler.step(record.get("valid_loss", record["train_loss"]))
         elif self.scheduler is not None:
             self.scheduler.step()
 

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from ..modules import RBM
-from ..modules._checks import check_option, check_size, is_size
+from ..modules._checks import bad_parameter, check_option, check_size, check_sizes
 from ..modules._rbm import VISIBLE_UNITS
 from ..policies import Policy
 from ..steps import Objective
@@ -269,14 +269,10 @@ def _kind_of(X: Tensor) -> str:
 def _check_data(X: Tensor, hidden_layer_sizes: object, visible: object) -> None:
     if X.dim() != 2 or not X.is_floating_point() or not X.shape[0]:
         raise ValueError(
-            "X must be a matrix of floats with at least one row, "
-            f"however: shape {tuple(X.shape)}, {X.dtype}."
+            "X must be a matrix of floats with at least one row. "
+            f"Got shape {tuple(X.shape)} of {X.dtype} instead."
         )
-    if not isinstance(hidden_layer_sizes, Sequence) or not all(map(is_size, hidden_layer_sizes)):
-        raise ValueError(
-            "hidden_layer_sizes must be a sequence of positive ints, "
-            f"however: {hidden_layer_sizes=!r}."
-        )
+    check_sizes("pretrain", "hidden_layer_sizes", hidden_layer_sizes)
     check_option("pretrain", "visible", visible, ("auto", *VISIBLE_UNITS))
 
 
@@ -286,6 +282,5 @@ def _check_numbers(counts: dict[str, object], reals: dict[str, object]) -> None:
     for name, value in reals.items():
         low, high = RANGES[name]
         if not isinstance(value, Real) or not low <= float(value) < high:
-            raise ValueError(
-                f"{name} must be a number in [{low:g}, {high:g}), however: {name}={value!r}."
-            )
+            must = f"a number in the range [{low:g}, {high:g})"
+            raise bad_parameter("pretrain", name, must, value)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from copy import deepcopy
 from math import isfinite
 from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..modules._batch_norm import min_batch_rows
@@ -19,7 +19,7 @@ from ..steps._make_step import make_step
 from ..steps._step import Step
 from ._batch_loop import BatchLoop
 from ._budget import Budget
-from ._checks import check_min_rows, check_signals, warning_if_interrupted
+from ._checks import check_min_rows, check_signals, diverged, warning_if_interrupted
 from ._data import TrainingData
 from ._learning_rate import LearningRate
 from ._listener import Listener, WatchedStep
@@ -32,6 +32,7 @@ from ._threads import threads, threads_of_run
 from ._validation import validate
 
 EpochRecord = dict[str, Any]
+Epochs = Generator[EpochRecord, None, None]
 VALIDATION_BATCH_SIZE = 1024
 
 
@@ -43,7 +44,7 @@ class Run:
         active = policy.start(n_samples)
         while the budget of epochs or visits is not spent:
             rows = active rows in random order; all rows in the last share
-            for i, batch in enumerate(batches(rows)):         # gathered a cache-sized part at a time
+            for i, batch in enumerate(batches(rows)):         # gathered a part at a time
                 optimizer.lr = schedule(progress of batch i)
                 step(batch)                                   # no word to the host
             valid = loss of the validation rows, if there are any; is it time to stop?
@@ -92,9 +93,9 @@ class Run:
 
     Notes
     -----
-    A record has ``epoch`` (from 1), ``n_active`` (rows visited), ``threshold`` (error under which
-    rows left after it, or None), ``train_loss`` (mean over the rows visited), ``valid_loss`` if
-    there are validation rows, ``lr`` (at the begin of the epoch) and ``duration`` (seconds).
+    A record has epoch (from 1), n_active (rows visited), threshold (error under which rows left
+    after it, or None), train_loss (mean over the rows visited), lr (at the begin of the epoch),
+    duration (seconds) and, with validation rows, valid_loss.
 
     The caller may stop between any two epochs. Between them torch's random state and its number of
     threads are as the caller left them. :meth:`state_dict` is to be taken there, inside the loop:
@@ -123,7 +124,7 @@ class Run:
         data: TrainingData,
         settings: TrainingSettings,
         *,
-        generator: Generator,
+        generator: torch.Generator,
         policy: Policy | None = None,
         validation: TrainingData | None = None,
         step: Step | None = None,
@@ -154,7 +155,7 @@ class Run:
             self.n_threads = threads_of_run(module, data.features, settings)
         self._open_step: Step | None = None
 
-    def __iter__(self) -> Iterator[EpochRecord]:
+    def __iter__(self) -> Epochs:
         has_diverged = False
         try:
             while not self.is_over:
@@ -240,13 +241,13 @@ class Run:
         self.rate.begin_epoch(self.state.budget)
         lr = self.rate.current
         self.last_finite.save()
-        with warning_if_interrupted(self.state.budget.epoch), threads(self.n_threads):
-            with self.generators.drawing():
-                visited = self.loop(active, self._step(), self.state, self.rate)
-                record = self._summarise(visited.error, lr)
+        interrupted = warning_if_interrupted(self.state.budget.epoch)
+        with interrupted, threads(self.n_threads), self.generators.drawing():
+            visited = self.loop(active, self._step(), self.state, self.rate)
+            record = self._summarise(visited.error, lr)
         record["threshold"] = self.state.end_epoch(visited, self.settings.batch_size)
         record |= {"lr": lr, "duration": perf_counter() - began}
-        self.rate.end_epoch(record.get("valid_loss", record["train_loss"]))
+        self.rate.end_epoch(record)
         if self.stopping is not None:
             self.stopping.end_epoch(record["valid_loss"])
         if self.listener.wants_epochs:  # who looks now sees everything as torch has it
@@ -261,7 +262,7 @@ class Run:
         epoch, n_visited = self.state.budget.epoch + 1, error.shape[0]
         if not all(map(isfinite, sums)):
             self._raise_diverged(epoch, lr)
-        record = {"epoch": epoch, "n_active": n_visited, "threshold": None}
+        record: EpochRecord = {"epoch": epoch, "n_active": n_visited, "threshold": None}
         record["train_loss"] = sums[0] / n_visited
         if self.validation is not None:
             size = max(self.settings.batch_size, VALIDATION_BATCH_SIZE)
@@ -274,11 +275,7 @@ class Run:
         self._close_step()
         self.last_finite.restore()
         self.optimizer.state.clear()  # moments that are not finite would spoil the next fit
-        raise FloatingPointError(
-            f"The loss or the weights became NaN or infinite in epoch {epoch}, at a learning rate "
-            f"of {lr:g}. The weights are those from before that epoch. Try a smaller lr, features "
-            "of mean 0 and standard deviation 1 (StandardScaler), or optimizer='adamw'."
-        )
+        raise diverged(epoch, lr)
 
     def _step(self) -> Step:
         """Return what learns the batches, with the module ready for it."""

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from ..modules._random import draws_from_run, drawing_from
+from ..modules._own_modules import draws_from_run
+from ..modules._random import drawing_from
 
 # Of all runs of the process: torch's global generators are of all its threads.
 _global_generators = RLock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from ..policies import ActiveSet, EpochReport, Policy
 from ._budget import Budget
@@ -36,6 +36,8 @@ class RunState:
         The rows of the epoch in progress, or to come.
     last_error : Tensor of shape (n_samples,)
         The last known error of each row; NaN if there is none.
+    needs : frozenset of str
+        The signals that the policy needs.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class RunState:
         self.generator = generator
         self.device = device
         self.bounded_outputs = bounded_outputs
+        self.needs = frozenset(getattr(policy, "needs", ()))
         self.active = policy.start(budget.n_samples).to(device)
         self.all_rows = ActiveSet(torch.arange(budget.n_samples, device=device))
         self.last_error = torch.full((budget.n_samples,), torch.nan, device=device, dtype=dtype)
@@ -144,7 +147,8 @@ class RunState:
                 f"The state must be of a run on {self.budget.n_samples} rows. "
                 f"Got one on {n_samples} rows instead."
             )
-        self.active = self.policy.make_active_set(state["active"]).to(self.device)
+        make = getattr(self.policy, "make_active_set", ActiveSet.from_state_dict)
+        self.active = make(state["active"]).to(self.device)
         self.last_error.copy_(state["last_error"])
         self.budget.epoch, self.budget.visits = state["epoch"], state["visits"]
         self.generator.set_state(state["generator"])

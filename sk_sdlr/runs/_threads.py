@@ -35,17 +35,14 @@ def threads(n_threads: int | None) -> Iterator[None]:
     # that each puts back is what the first of them found.
     with _lock:
         outside = _enter()
-    before = getattr(_of_thread, "number", outside)
+    before = getattr(_of_thread, "number", None)
     _of_thread.number = outside if n_threads is None else n_threads
     try:
         torch.set_num_threads(_of_thread.number)
         yield
     finally:
-        torch.set_num_threads(before)
-        if before == outside:
-            del _of_thread.number
-        else:
-            _of_thread.number = before
+        torch.set_num_threads(outside if before is None else before)
+        _of_thread.number = before
         with _lock:
             _leave()
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -27,5 +26,5 @@ class Visited:
 
     index: Tensor
     error: Tensor
-    signals: Mapping[str, Tensor] = MappingProxyType({})
+    signals: Mapping[str, Tensor] = field(default_factory=dict)
     sample_weight: Tensor | None = None

@@ -55,9 +55,9 @@ class DenseStep:
     def __init__(self, module: MLP, objective: Objective, optimizer: Optimizer) -> None:
         if not dense_step_applies(module, objective, optimizer):
             raise ValueError(
-                "step='dense' needs a plain MLP with SquaredError or CrossEntropyLoss and SGD, Adam "
-                f"or AdamW. Got {type(module).__name__}, {type(objective.criterion).__name__} and "
-                f"{type(optimizer).__name__} instead."
+                "step='dense' needs a plain MLP with SquaredError or CrossEntropyLoss and SGD, "
+                f"Adam or AdamW. Got {type(module).__name__}, "
+                f"{type(objective.criterion).__name__} and {type(optimizer).__name__} instead."
             )
         # Without gradients this does nothing but tell torch's schedulers that steps are made.
         optimizer.zero_grad()
@@ -131,9 +131,7 @@ class DenseStep:
 
     def _forward(self, work: Workspace, i: int) -> None:
         h = work.x_t[i]
-        for matrix, z, a, with_ones in zip(
-            self.matrices, work.z, work.h, work.h_1, strict=False
-        ):
+        for matrix, z, a, with_ones in zip(self.matrices, work.z, work.h, work.h_1, strict=False):
             mm(matrix, h, out=z)
             self.activation.forward(z, a)
             h = with_ones
@@ -170,5 +168,3 @@ class DenseStep:
         addmm_(self.updated[0], work.delta[0], work.x[i], beta=decay, alpha=scale)
         if not self.fused:
             self.layers.step()
-
-

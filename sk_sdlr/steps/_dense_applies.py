@@ -21,7 +21,8 @@ def dense_step_applies(
     module : nn.Module
         Must be an MLP without batch norm, dropout, frozen parameters and hooks.
     objective : Objective
-        Its criterion must be SquaredError, or CrossEntropyLoss without options, on the output that goes with it.
+        Its criterion must be SquaredError, or CrossEntropyLoss without options, on the output that
+        goes with it.
     optimizer : torch.optim.Optimizer
         Must be SGD, Adam or AdamW with one group of parameters, the module's, and no hooks.
     y : Tensor of shape (n_samples,) or (n_samples, n_outputs), optional

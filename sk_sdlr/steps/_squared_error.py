@@ -33,7 +33,10 @@ class SquaredError(nn.Module):
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
         if reduction not in ("mean", "none"):
-            raise ValueError(f"The 'reduction' parameter of SquaredError must be 'mean' or 'none'. Got {reduction!r} instead.")
+            raise ValueError(
+                "The 'reduction' parameter of SquaredError must be 'mean' or 'none'. "
+                f"Got {reduction!r} instead."
+            )
         self.reduction = reduction
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:

@@ -1,0 +1,178 @@
+"""The convolutional net classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ._cnn import BaseCNN
+from ._targets import ShrinkingClassifierMixin
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ShrinkingCNNClassifier(ShrinkingClassifierMixin, BaseCNN):
+    """Convolutional net classifier that trains on a shrinking set of images.
+
+    After each epoch the rows of lowest error, a share `s` of the active ones, are left out. Later
+    all rows come back (sDLr [1]_). With ``t="auto"`` rows are left out only while enough of them
+    are easy.
+
+    Parameters
+    ----------
+    layers : str or sequence of tuple, default="small"
+        Layers before the output layer: the name of a preset, or one tuple per layer.
+
+        - "small": two convolutions with 32 and 64 filters, one hidden linear layer. "mnist" and
+          "cifar10": the paper's nets, for images of 28 x 28 and 32 x 32 pixels.
+        - ``("conv", filters, size)`` or ``("conv", filters, size, padding)``. The padding is an
+          int or "same", by default 0.
+        - ``("max_pool", size)`` or ``("max_pool", size, stride)``; ``("avg_pool", ...)`` likewise.
+          The stride is by default the size.
+        - ``("linear", units)``.
+        - An activation, such as ``("relu",)``.
+    image_shape : tuple of int or None, default=None
+        Channels, height and width of the images, if X holds them as flat rows. None: square images
+        of one channel if the number of features is a square, else signals, of height 1.
+    dropout : float, default=0.2
+        Probability that an input of a linear layer, also of the last one, is dropped while
+        training, in [0, 1). The paper's nets have no dropout.
+    batch_norm : bool, default=True
+        Whether batch normalisation follows each layer with weights but the last. The paper's nets
+        have none.
+    loss : {"cross_entropy", "squared_error"}, default="cross_entropy"
+        "cross_entropy": of softmax outputs (Eq. 6). "squared_error": of sigmoid outputs (Eq. 4).
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, as everywhere in scikit-learn. They multiply `sample_weight`.
+    s : float, default=0.2
+        Elimination rate, in [0, 1): the share of the active rows that leaves after an epoch, those
+        of lowest error. 0 is ordinary training.
+    t : "auto", int or float, default="auto"
+        When rows come back. "auto": once too few active rows are easy, or too many of those left
+        out no longer are. Easy is a squared error of the outputs under a fraction of the mean (in
+        regression: of the median); see :class:`~sk_sdlr.policies.AutoRecall`. A number: once
+        fewer rows than this are active, a count (int) or a share of all rows (float, in (0, 1]).
+    alpha : float or None, default=0.5
+        Smoothing of the batches' thresholds, in [0, 1) (Eq. 9). None: the exact quantile of the
+        epoch.
+    policy : Policy or None, default=None
+        Any policy of :mod:`sk_sdlr.policies`. It replaces `s`, `t` and `alpha`, which
+        must be left at their defaults then. Its parameters can be searched as ``policy__<name>``.
+    optimizer : {"sgd", "nesterov", "adam", "adamw"} or callable, default="adamw"
+        The optimiser: its name, or a class of ``torch.optim``.
+    lr : float, default=0.002
+        Initial learning rate.
+    momentum : float or "auto", default="auto"
+        Momentum of "sgd" and "nesterov", in [0, 1). "auto": 0.9 for "nesterov", 0 for "sgd".
+    weight_decay : float or "auto", default="auto"
+        Weight decay, as the optimiser defines it. "auto": 0.01 for "adamw", 0 for the others.
+    lr_schedule : {"linear", "cosine"}, callable or None, default="linear"
+        "linear" and "cosine" fall to 0 over the run, a little with every batch. None: constant. A
+        callable, such as a class of ``torch.optim.lr_scheduler``, makes a scheduler that is stepped
+        after each epoch.
+    full_at_end : float, default=0.1
+        The last share of the run that is trained on all rows, in [0, 1]. It is a share of the
+        epochs, or of the visits with `max_passes`. With 0, as in the paper, a run may end on the
+        hardest rows.
+    batch_size : int or "auto", default="auto"
+        Rows per batch. "auto": the power of two at or below n_samples / 50, but at least 16 and at
+        most 256; up to 32 rows are a single batch.
+    max_epochs : int, default=30
+        Passes over the active set.
+    max_passes : float or None, default=None
+        Limit of the row visits, in passes over all rows; it replaces `max_epochs`. With 13 a run
+        visits as many rows as 13 epochs on all rows.
+    early_stopping : bool, default=False
+        Whether to stop once the loss of validation rows has not improved for `n_iter_no_change`
+        epochs, and to keep the best weights.
+    validation_fraction : float, default=0.1
+        Share of the rows that `early_stopping` holds out, in (0, 1), unless `fit` is given `X_val`.
+    n_iter_no_change : int, default=10
+        Patience of `early_stopping`, in epochs.
+    tol : float, default=0.0001
+        Smallest fall of the loss that `early_stopping` takes for an improvement.
+    device : str or torch.device, default="auto"
+        Where to train. "auto": CUDA if there is one, else MPS, else the CPU.
+    dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
+        What training computes in. "bfloat16": the module's products only (autocast), on a CPU or
+        GPU with instructions for it; weights, losses and predictions stay float32. "auto":
+        "bfloat16" where it is there, else "float32".
+    n_threads : int or None, default=None
+        Torch threads while training on the CPU. None: one for small nets, else torch's own number.
+    warm_start : bool, default=False
+        Whether another `fit` goes on from the present weights. Parameters of the training may
+        change in between, those of the module may not.
+    callbacks : list of skorch callbacks or None, default=None
+        Added to the net's own.
+    verbose : int or bool, default=0
+        Whether to print a line per epoch.
+    random_state : int, RandomState or None, default=None
+        Source of all randomness: initial weights, order of rows, dropout, validation rows.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes.
+    image_shape_ : tuple of int
+        Channels, height and width of an image.
+    net_ : ActiveSetNet
+        The trained skorch net. ``net_.module_`` is the torch module.
+    history_ : list of dict
+        One dict per epoch: epoch, n_active (rows visited), threshold (rows with errors under it
+        left after the epoch; None if none left), train_loss (mean error of the rows visited), lr,
+        duration (seconds) and, with validation rows, valid_loss. With ``t="auto"`` the threshold
+        is a squared error of the outputs.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if X had any.
+    n_iter_ : int
+        Epochs done.
+    loss_curve_ : list of float
+        The train_loss of each epoch.
+
+    See Also
+    --------
+    ShrinkingCNNRegressor : The same for numbers as targets.
+    ShrinkingClassifier : The same for a torch module of your own.
+
+    Notes
+    -----
+    **Input.** X holds images, (n_samples, channels, height, width), or flat rows of as many
+    features. ``n_features_in_`` is the number of features of a flat row.
+
+    **Memory format.** On the CPU, and with bfloat16, weights are laid out with channels last, which
+    is faster there.
+
+    **Cost.** An epoch costs O(n_active) visits of the net, and O(n_samples) for the choice of rows.
+    The errors for it come from the training pass.
+
+    **Randomness.** Random numbers come from `random_state` only. Seeds, threads and other global
+    state of torch and numpy are left as they were.
+
+    **Equal rows.** If all rows fit in a single batch, equal rows are merged into one of their joint
+    weight. The gradient is the same. A row given twice is then, to the last bit, a row of weight 2.
+    ``n_active`` counts the merged rows.
+
+    References
+    ----------
+    .. [1] S. Zheng, A. Vishnu, C. Ding, "Accelerating Deep Learning with Shrinkage and Recall",
+       2016.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sk_sdlr import ShrinkingCNNClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X, X_test, y, y_test = train_test_split(X / 16, y, random_state=0)
+    >>> net = ShrinkingCNNClassifier(max_epochs=10, random_state=0).fit(X, y)
+    >>> net.image_shape_
+    (1, 8, 8)
+    >>> net.score(X_test, y_test) > 0.97
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseCNN._parameter_constraints,
+        **ShrinkingClassifierMixin._target_constraints,
+    }

@@ -1,0 +1,86 @@
+"""From the parameters of an estimator to those of its net."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..nets import ActiveSetNet
+from ..policies import Policy
+from ._dtypes import autocast_type
+from ._optimizers import resolve_optimizer
+from ._rows import Rows
+
+
+def net_parameters(
+    estimator: Any, policy: Policy, batch_size: int, seed: int, device: str, *, once: bool
+) -> dict[str, Any]:
+    """Return all parameters of the net but those of its module.
+
+    Parameters
+    ----------
+    estimator : BaseShrinkingEstimator
+        Whose net it is.
+    policy : Policy
+        Chooses the rows of each epoch.
+    batch_size : int
+        Rows a batch.
+    seed : int
+        The net's source of randomness.
+    device : str
+        Where to train.
+    once : bool
+        Whether the run is one epoch on all rows at the initial learning rate.
+
+    Returns
+    -------
+    params : dict
+        The parameters.
+    """
+    optimizer, optimizer_params = resolve_optimizer(
+        estimator.optimizer, estimator.momentum, estimator.weight_decay, device
+    )
+    params = {
+        "policy": policy,
+        "optimizer": optimizer,
+        "lr": estimator.lr,
+        "batch_size": batch_size,
+        "max_epochs": estimator.max_epochs,
+        "max_passes": estimator.max_passes,
+        "lr_schedule": estimator.lr_schedule,
+        "full_at_end": estimator.full_at_end,
+        "n_iter_no_change": estimator.n_iter_no_change if estimator.early_stopping else None,
+        "tol": estimator.tol,
+        "autocast": autocast_type(estimator.dtype, device),
+        "n_threads": estimator.n_threads,
+        "callbacks": list(estimator.callbacks or []),
+        "device": device,
+        "verbose": int(estimator.verbose),
+        "random_state": seed,
+    }
+    if once:
+        params |= {"policy": None, "max_epochs": 1, "max_passes": None}
+        params |= {"lr_schedule": None, "full_at_end": 0.0}
+    return params | {f"optimizer__{name}": value for name, value in optimizer_params.items()}
+
+
+def check_module_unchanged(estimator: Any, rows: Rows, net: ActiveSetNet) -> None:
+    """Raise ValueError if the estimator wants another module than the one that is there.
+
+    Parameters
+    ----------
+    estimator : BaseShrinkingEstimator
+        Says what the module is.
+    rows : Rows
+        The data.
+    net : ActiveSetNet
+        Has the module.
+    """
+    wanted, made = estimator._module_parameters(rows), net.get_params_for("module")
+    own = estimator.get_params(deep=False).keys() | {"output_activation"}
+    own |= (getattr(estimator, "module_params", None) or {}).keys()
+    for name in sorted(wanted.keys() & made.keys() & own):
+        if wanted[name] != made[name]:
+            raise ValueError(
+                f"The {name!r} parameter of a module that is trained on must be left as it was, "
+                f"{made[name]!r}. Got {wanted[name]!r} instead. warm_start=False makes a new one."
+            )

@@ -63,9 +63,9 @@ class Budget:
         """Share of the run that is over after another epoch, of `n_visited` rows."""
         return self._share_after(1, n_visited)
 
-    def progress_within(self, n_done: int, n_visited: int) -> float:
-        """Share of the run that is over when so many of an epoch's rows have been visited."""
-        return self._share_after(n_done / n_visited, n_done)
+    def progress_of_row(self, n_visited: int) -> float:
+        """Share of the run that a row is, in an epoch of `n_visited` rows."""
+        return 1 / (self.max_visits or self.max_epochs * n_visited)
 
     @property
     def over(self) -> bool:

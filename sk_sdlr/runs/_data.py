@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import ceil
 
 import torch
 from torch import Tensor
 
 from ..steps._chunks import chunk_bytes
-
-# So often in an epoch on all rows, at least, there is something between two parts: time to set the
-# learning rate.
-LEAST_PARTS = 8
 
 
 class TrainingData:
@@ -82,9 +77,8 @@ class Gather:
         self.tensors = tensors
         row_bytes = sum(tensor[:1].nbytes for tensor in tensors)
         room = chunk_bytes(tensors[0].device)
-        n_batches = ceil(tensors[0].shape[0] / batch_size)
-        whole_batches = min(room // max(1, row_bytes * batch_size), n_batches // LEAST_PARTS)
-        self.size = min(batch_size * max(1, whole_batches), tensors[0].shape[0])
+        whole_batches = max(1, room // max(1, row_bytes * batch_size))
+        self.size = min(batch_size * whole_batches, tensors[0].shape[0])
         self.buffers = [tensor.new_empty((self.size, *tensor.shape[1:])) for tensor in tensors]
 
     def __call__(self, rows: Tensor) -> Iterator[tuple[Tensor, ...]]:

@@ -73,8 +73,8 @@ class LearningRate:
         """
         if self.factor is None:
             return None
-        factor = self.factor(budget.progress_within(rows.start, n_visited))
-        return [factor for _ in range(rows.start, rows.stop, batch_size)]
+        factor, begin, a_row = self.factor, budget.progress, budget.progress_of_row(n_visited)
+        return [factor(begin + a_row * i) for i in range(rows.start, rows.stop, batch_size)]
 
     def end_epoch(self, record: Mapping[str, Any]) -> None:
         """Step torch's scheduler, which may want to know the loss."""

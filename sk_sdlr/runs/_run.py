@@ -44,9 +44,9 @@ class Run:
         active = policy.start(n_samples)
         while the budget of epochs or visits is not spent:
             rows = active rows in random order; all rows in the last share
-            for i, batch in enumerate(batches(rows)):         # gathered a part at a time
+            for i, batch in enumerate(batches(rows)):
                 optimizer.lr = schedule(progress of batch i)
-                step(batch)                                   # no word to the host
+                step(batch)                             # no word to the host
             valid = loss of the validation rows, if there are any; is it time to stop?
             active = policy.update(active, errors of the epoch)
             yield record
@@ -97,9 +97,9 @@ class Run:
     after it, or None), train_loss (mean over the rows visited), lr (at the begin of the epoch),
     duration (seconds) and, with validation rows, valid_loss.
 
-    The caller may stop between any two epochs. Between them torch's random state and its number of
-    threads are as the caller left them. :meth:`state_dict` is to be taken there, inside the loop:
-    once the loop is left, early stopping has put its best weights into place.
+    The caller may stop between any two epochs, where torch's random state and number of threads are
+    the caller's own. There :meth:`state_dict` is to be taken: once the loop is left, early stopping
+    has put its best weights into place.
 
     Examples
     --------

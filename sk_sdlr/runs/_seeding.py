@@ -38,6 +38,8 @@ class ModuleGenerators:
     def __init__(self, module: nn.Module, seed: int, device: torch.device) -> None:
         self.is_own = draws_from_run(module)
         devices = {"cpu", device.type if device.type == "cuda" else "cpu"}
+        # Other numbers than those that draw the order of the rows, which come from the seed itself.
+        seed += 2**31
         self.generators = {name: Generator(name).manual_seed(seed) for name in sorted(devices)}
         self.device = device
 

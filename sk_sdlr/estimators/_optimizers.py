@@ -16,7 +16,7 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 
 # What "auto" stands for where it is not 0.
 MOMENTUM = {"nesterov": 0.9}
-WEIGHT_DECAY = {"adamw": 0.0}
+WEIGHT_DECAY = {"adamw": 0.01}
 
 
 def resolve_optimizer(

@@ -180,7 +180,7 @@ def _make(i: int, layer: Layer, shape: tuple[int, ...]) -> tuple[nn.Module, tupl
             return _activation(name, *arguments), shape
         return MAKERS[name](shape, *arguments)
     except (KeyError, TypeError) as error:
-        raise bad_parameter("CNN", f"layers[{i}]", f"be {GRAMMAR}", layer) from error
+        raise bad_parameter("CNN", f"layers[{i}]", f"be one of {GRAMMAR}", layer) from error
     except ValueError as error:  # it says what the layer must do
         raise bad_parameter("CNN", f"layers[{i}]", str(error), layer) from None
 

@@ -105,5 +105,5 @@ def test_inputs_of_another_shape_are_refused(kind, shape):
         (CNN((1, 4, 4), 2, batch_norm=True), 1),
     ],
 )
-def test_least_rows_of_a_batch(module, n_rows):
+def test_min_batch_rows(module, n_rows):
     assert min_batch_rows(module) == n_rows

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sk_sdlr.modules import ACTIVATIONS, CNN, CNN_PRESETS
+from sk_sdlr.modules._dropout import Dropout
 
 SHAPE = (2, 7, 9)
 ALL_KINDS = [
@@ -76,7 +77,7 @@ def parts(net, kinds):
 
 def kinds_of(net):
     """Name torch's own class of each part, whichever subclass of it is used."""
-    known = (*WEIGHTED, *NORMS, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Dropout, nn.ReLU)
+    known = (*WEIGHTED, *NORMS, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, Dropout, nn.ReLU)
     return [next(kind for kind in known if isinstance(part, kind)) for part in net.layers]
 
 
@@ -116,7 +117,7 @@ def test_a_net_is_its_layers_in_torch_and_is_refused_where_torch_refuses_them(sh
     try:
         theirs(x)
     except RuntimeError:
-        with pytest.raises(ValueError, match=r"^layers\[\d\]=\(.*\) does not fit what goes into"):
+        with pytest.raises(ValueError, match=r"'layers\[\d\]' .* must fit what goes into it, \d"):
             CNN(shape, 3, layers=layers)
         return
     net = CNN(shape, 3, layers=layers)
@@ -279,10 +280,10 @@ def test_channels_last_gives_the_same_numbers():
 
 def test_dropout_comes_before_each_linear_layer():
     layers = [("conv", 4, 3), ("relu",), ("linear", 6), ("relu",)]
-    before = [nn.Flatten, nn.Dropout]
+    before = [nn.Flatten, Dropout]
     net = CNN(SHAPE, 3, layers=layers, dropout=0.25)
     assert kinds_of(net) == [nn.Conv2d, nn.ReLU, *before, nn.Linear, nn.ReLU, *before, nn.Linear]
-    assert {part.p for part in parts(net, nn.Dropout)} == {0.25}
+    assert {part.p for part in parts(net, Dropout)} == {0.25}
     assert not parts(CNN(SHAPE, 3, layers=layers), nn.Dropout)
 
 
@@ -377,8 +378,8 @@ def test_state_dict_goes_there_and_back(batch_norm):
 )
 def test_bad_parameters_are_named_with_their_value(name, value):
     params = {"image_shape": (1, 8, 8), "n_outputs": 3} | {name: value}
-    shown = re.escape(f"however: {name}={value!r}.")
-    with pytest.raises(ValueError, match=rf"^{name} must be .*{shown}$"):
+    shown = re.escape(f"Got {value!r} instead.")
+    with pytest.raises(ValueError, match=f"^The '{name}' parameter of CNN must be .*{shown}$"):
         CNN(**params)
 
 
@@ -427,10 +428,16 @@ def test_an_unknown_preset_is_told_those_there_are(name):
     ids=str,
 )
 def test_a_bad_layer_is_told_by_its_place_and_what_layers_there_are(layer):
-    shown = re.escape(f"layers[1]={layer!r}.")
-    grammar = r"layers must be a sequence of \('conv', filters, size\[, padding\]\), .*\('relu',\)"
-    with pytest.raises(ValueError, match=f"^{grammar}.*however: {shown}$"):
+    grammar = r"\('conv', filters, size\[, padding\]\), .*\('relu',\)"
+    must = rf"The 'layers\[1\]' parameter of CNN must be one of {grammar}"
+    with pytest.raises(ValueError, match=rf"^{must}\. Got {re.escape(repr(layer))} instead\.$"):
         CNN((1, 8, 8), 3, layers=[("relu",), layer])
+
+
+def assert_refused(layers, i, must):
+    message = f"The 'layers[{i}]' parameter of CNN must {must}. Got {layers[i]!r} instead."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        CNN((1, 8, 8), 3, layers=layers)
 
 
 @pytest.mark.parametrize(
@@ -445,20 +452,15 @@ def test_a_bad_layer_is_told_by_its_place_and_what_layers_there_are(layer):
     ],
 )
 def test_a_layer_that_does_not_fit_is_named_with_the_maps_it_gets(layers, i, n_maps, extent):
-    message = f"layers[{i}]={layers[i]} does not fit what goes into it, {n_maps} maps of {extent} "
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}pixels"):
-        CNN((1, 8, 8), 3, layers=layers)
+    assert_refused(layers, i, f"fit what goes into it, {n_maps} maps of {extent} pixels")
 
 
 @pytest.mark.parametrize("layer", [("conv", 5, 1), ("max_pool", 1), ("avg_pool", 1)])
 def test_maps_are_needed_by_layers_on_maps(layer):
-    message = f"layers[2]={layer} needs maps, and comes after a linear layer"
-    with pytest.raises(ValueError, match=re.escape(message)):
-        CNN((1, 8, 8), 3, layers=[("linear", 4), ("relu",), layer])
+    must = "come before any linear layer, which leaves no maps"
+    assert_refused([("linear", 4), ("relu",), layer], 2, must)
 
 
 @pytest.mark.parametrize("size", [2, (3, 2)])
 def test_an_even_kernel_cannot_keep_the_size(size):
-    message = f"layers[0]={('conv', 4, size, 'same')!r} has a padding of 'same', which needs an odd"
-    with pytest.raises(ValueError, match=re.escape(message)):
-        CNN((1, 8, 8), 10, layers=[("conv", 4, size, "same")])
+    assert_refused([("conv", 4, size, "same")], 0, "have an odd size for a padding of 'same'")

@@ -75,20 +75,33 @@ class Wrong(nn.Linear):
         return self.does(super().forward(x))
 
 
-@pytest.mark.parametrize(
-    ("does", "error"),
-    [
-        (lambda x: x * x.sum().item(), DataDependentOutputException),
-        (lambda x: x if (x > 0).any() else -x, DataDependentOutputException),
-        (lambda x: x * float(x.max()), DataDependentOutputException),
-        (lambda x: x * x.tolist()[0][0], DataDependentOutputException),
-        (lambda x: x.cpu(), LeavesDevice),
-        (lambda x: x * x.sum().cpu(), LeavesDevice),
-        (lambda x: x + torch.ones(2), LeavesDevice),
-        (lambda x: x + torch.ones(2).to(DEVICE), LeavesDevice),
-    ],
-)
-def test_the_helper_sees_what_asks_or_leaves_the_device(does, error):
+class WrongGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, does):
+        ctx.does = does
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return ctx.does(grad), None
+
+
+QUESTIONS = [
+    (lambda x: x * x.sum().item(), DataDependentOutputException),
+    (lambda x: x if (x > 0).any() else -x, DataDependentOutputException),
+    (lambda x: x * x.tolist()[0][0], DataDependentOutputException),
+    (lambda x: x.cpu(), LeavesDevice),
+    (lambda x: x * x.sum().cpu(), LeavesDevice),
+    (lambda x: x + torch.ones(2), LeavesDevice),
+    (lambda x: x + torch.ones(2).to(DEVICE), LeavesDevice),
+]
+
+
+@pytest.mark.parametrize("when", ["forward", "backward"])
+@pytest.mark.parametrize(("does", "error"), QUESTIONS)
+def test_the_helper_sees_what_asks_or_leaves_the_device(does, error, when):
+    if when == "backward":
+        does = partial(lambda does, x: WrongGradient.apply(x, does), does)
     with pytest.raises(error):
         train_on_fake_device(lambda: Wrong(does), (4, 6))
 

@@ -10,6 +10,7 @@ from torch import nn
 from sk_sdlr.modules import ACTIVATIONS, MLP
 from sk_sdlr.modules._batch_norm import BatchNorm1d
 from sk_sdlr.modules._checks import OUTPUT_ACTIVATIONS
+from sk_sdlr.modules._dropout import Dropout
 
 HAND_WRITTEN = {
     "relu": lambda z: z.clamp(min=0),
@@ -95,9 +96,9 @@ def test_softmax_returns_the_logits():
     ("dropout", "batch_norm", "kinds"),
     [
         (0.0, False, [nn.Tanh]),
-        (0.25, False, [nn.Tanh, nn.Dropout]),
+        (0.25, False, [nn.Tanh, Dropout]),
         (0.0, True, [BatchNorm1d, nn.Tanh]),
-        (0.25, True, [BatchNorm1d, nn.Tanh, nn.Dropout]),
+        (0.25, True, [BatchNorm1d, nn.Tanh, Dropout]),
     ],
 )
 def test_batch_norm_and_dropout_are_there_only_when_asked_for(dropout, batch_norm, kinds):
@@ -110,7 +111,7 @@ def test_batch_norm_and_dropout_are_there_only_when_asked_for(dropout, batch_nor
         batch_norm=batch_norm,
     )
     assert [[type(module) for module in block] for block in net.after] == [kinds, kinds]
-    assert {m.p for m in net.modules() if isinstance(m, nn.Dropout)} == ({dropout} - {0.0})
+    assert {m.p for m in net.modules() if isinstance(m, Dropout)} == ({dropout} - {0.0})
     assert net.is_plain == (kinds == [nn.Tanh])
 
 
@@ -165,12 +166,10 @@ def test_batches_of_more_rows_move_the_running_statistics():
     torch.testing.assert_close(net.after[0][0].running_mean, 0.1 * net.linears[0](x).mean(0))
 
 
-@pytest.mark.parametrize("output_activation", OUTPUT_ACTIVATIONS)
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
-def test_copies_agree_and_are_independent(copied, dropout, output_activation):
+def test_copies_agree_and_are_independent(copied):
     net = with_known_statistics(
-        MLP(7, 2, dropout=dropout, batch_norm=True, output_activation=output_activation)
+        MLP(7, 2, dropout=0.5, batch_norm=True, output_activation="sigmoid")
     ).eval()
     twin = copied(net)
     x = torch.randn(5, 7)
@@ -193,44 +192,38 @@ def test_state_dict_goes_there_and_back(batch_norm):
     assert torch.equal(twin(x), net(x))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("n_inputs", 0),
-        ("n_inputs", -1),
-        ("n_outputs", 0),
-        ("hidden_layer_sizes", (5, 0)),
-        ("hidden_layer_sizes", (-5,)),
-        ("activation", "linear"),
-        ("activation", None),
-        ("output_activation", "relu"),
-        ("output_activation", None),
-        ("dropout", -0.1),
-        ("dropout", 1.0),
-        ("dropout", math.nan),
-    ],
+SIZE, SIZES, PROBABILITY = (
+    "a positive int",
+    "a sequence of positive ints",
+    "a number in the range [0, 1)",
 )
-def test_parameters_out_of_range_are_named(name, value):
-    params = {"n_inputs": 7, "n_outputs": 2} | {name: value}
-    shown = str(value).strip("()").rstrip(",")
-    with pytest.raises(ValueError, match=rf"{name}.* must be .*however: .*{re.escape(shown)}"):
-        MLP(**params)
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "allowed"),
     [
-        ("n_inputs", 7.5),
-        ("n_outputs", "2"),
-        ("hidden_layer_sizes", 5),
-        ("hidden_layer_sizes", (5.5,)),
-        ("activation", ["relu"]),
-        ("dropout", "0.1"),
-        ("dropout", None),
-        ("batch_norm", "no"),
+        ("n_inputs", 0, SIZE),
+        ("n_inputs", -1, SIZE),
+        ("n_inputs", 7.5, SIZE),
+        ("n_outputs", 0, SIZE),
+        ("n_outputs", "2", SIZE),
+        ("hidden_layer_sizes", (5, 0), SIZES),
+        ("hidden_layer_sizes", (-5,), SIZES),
+        ("hidden_layer_sizes", (5.5,), SIZES),
+        ("hidden_layer_sizes", 5, SIZES),
+        ("activation", "linear", "one of {'relu', 'tanh', "),
+        ("activation", None, "one of {'relu', 'tanh', "),
+        ("activation", ["relu"], "one of {'relu', 'tanh', "),
+        ("output_activation", "relu", "one of {'identity', 'sigmoid', 'softmax'}"),
+        ("dropout", -0.1, PROBABILITY),
+        ("dropout", 1.0, PROBABILITY),
+        ("dropout", math.nan, PROBABILITY),
+        ("dropout", "0.1", PROBABILITY),
+        ("batch_norm", "no", "one of {True, False}"),
     ],
 )
-def test_parameters_of_the_wrong_type_are_named(name, value):
+def test_bad_parameters_are_named_with_what_is_allowed_and_their_value(name, value, allowed):
     params = {"n_inputs": 7, "n_outputs": 2} | {name: value}
-    with pytest.raises((TypeError, ValueError), match=rf"{name}.* must be "):
+    begin = re.escape(f"The '{name}' parameter of MLP must be {allowed}")
+    with pytest.raises(ValueError, match=f"^{begin}.*Got {re.escape(repr(value))} instead.$"):
         MLP(**params)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from sk_sdlr.modules._random import drawing_from
 from sk_sdlr.modules._rbm import RBM, VISIBLE_UNITS
 
 kinds = pytest.mark.parametrize("visible", VISIBLE_UNITS)
@@ -106,9 +107,14 @@ def test_samples_have_the_moments_of_their_distribution(visible):
 
 
 @kinds
-def test_a_generator_is_the_only_source_of_randomness(visible):
+@pytest.mark.parametrize("given", [True, False])
+def test_a_generator_given_or_of_the_run_is_the_only_source_of_randomness(visible, given):
     def everything():
         generator = torch.Generator().manual_seed(3)
+        with drawing_from(torch.Generator() if given else generator):
+            return draw(generator if given else None)
+
+    def draw(generator):
         rbm = RBM(4, 3, visible=visible, generator=generator)
         v = rbm.sample_visible(torch.ones(9, 3), generator)
         drawn = [rbm.weight.detach(), v, rbm.sample_hidden(v, generator)]
@@ -120,6 +126,7 @@ def test_a_generator_is_the_only_source_of_randomness(visible):
     first, second = everything(), everything()
     assert torch.equal(torch.get_rng_state(), before)
     assert all(map(torch.equal, first, second))
+    assert all(map(torch.equal, first, draw(torch.Generator().manual_seed(3))))
 
 
 def test_pseudo_log_likelihood_is_in_the_mean_that_of_each_unit_given_the_others():
@@ -135,7 +142,7 @@ def test_pseudo_log_likelihood_is_in_the_mean_that_of_each_unit_given_the_others
 
 
 def test_pseudo_log_likelihood_of_gaussian_units_is_refused():
-    with pytest.raises(ValueError, match="must be binary, however: visible='gaussian'"):
+    with pytest.raises(ValueError, match=r"'visible' .* must be 'bernoulli' .* Got 'gaussian'"):
         RBM(3, 2, visible="gaussian").pseudo_log_likelihood(torch.zeros(1, 3))
 
 
@@ -244,7 +251,6 @@ def test_state_dict_goes_there_and_back(visible):
 )
 def test_parameters_out_of_range_are_named(name, value):
     params = {"n_visible": 7, "n_hidden": 2} | {name: value}
-    with pytest.raises(
-        ValueError, match=rf"{name} must be .*however: {name}={re.escape(repr(value))}"
-    ):
+    shown = re.escape(f"Got {value!r} instead.")
+    with pytest.raises(ValueError, match=f"^The '{name}' parameter of RBM must be .*{shown}$"):
         RBM(**params)

@@ -9,10 +9,10 @@ is set after an epoch on all rows. While rows are left out, each epoch also visi
     elif enough of the active rows are easy (as many as would leave, and at least a fifth):
         drop the share s of lowest error
         but if fewer than 2 % of all rows, or than 20 batches, would be left:
-            recall all rows; double the scale of the bar, up to 1
+            recall all rows; if any were left out, double the scale of the bar, up to 1
     elif no rows are left out:
         go on with all rows
-    elif this happened fewer than 12 times since the last recall:
+    elif fewer than 12 epochs were held since the last recall:
         hold: train on the same rows again
     else:
         recall all rows; double the scale of the bar, up to 1

@@ -168,9 +168,10 @@ def not_under(errors: Tensor, thresholds: list[float], block: int) -> Tensor:
     keep = torch.empty_like(errors, dtype=torch.bool)
     n_whole = errors.shape[0] // block
     whole = n_whole * block
+    of_block = torch.tensor(thresholds[:n_whole], dtype=errors.dtype).to(errors.device)
     torch.ge(
         errors[:whole].view(n_whole, block),
-        errors.new_tensor(thresholds[:n_whole]).unsqueeze(1),
+        of_block.unsqueeze(1),
         out=keep[:whole].view(n_whole, block),
     )
     torch.ge(errors[whole:], thresholds[-1], out=keep[whole:])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from sk_sdlr.policies import EpochErrors, OutputErrors
+from sk_sdlr.policies import EpochReport
 
 
 @pytest.fixture(scope="session")
@@ -15,15 +15,24 @@ def visit():
         batch_size=100,
         n_visited=None,
         seed=0,
+        epoch=1,
         progress=0.1,
         weight=None,
-        is_bounded=True,
+        bounded_outputs=True,
     ):
         order = torch.randperm(len(active.index), generator=torch.Generator().manual_seed(seed))
         rows = active.index[order[:n_visited]]
-        weights = None if weight is None else weight[rows]
-        output = OutputErrors(error[rows], weights, is_bounded)
-        return EpochErrors(rows, error[rows], batch_size, 1, progress, error.clone(), output)
+        return EpochReport(
+            rows,
+            error[rows],
+            batch_size,
+            epoch,
+            progress,
+            error.clone(),
+            {"output_error": error[rows]},
+            None if weight is None else weight[rows],
+            bounded_outputs,
+        )
 
     return visit
 
@@ -32,12 +41,12 @@ def visit():
 def run(visit):
     """A run with the same errors in every epoch: the active sets of its epochs."""
 
-    def run(policy, error, n_epochs, *, batch_size=100, seed=0, **output):
+    def run(policy, error, n_epochs, *, seed=0, **params):
         generator = torch.Generator().manual_seed(seed)
         active = [policy.start(len(error))]
-        for epoch in range(n_epochs - 1):
-            errors = visit(active[-1], error, batch_size=batch_size, seed=epoch, **output)
-            active.append(policy.update(active[-1], errors, generator=generator))
+        for epoch in range(1, n_epochs):
+            report = visit(active[-1], error, seed=epoch, epoch=epoch, **params)
+            active.append(policy.update(active[-1], report, generator=generator))
         return active
 
     return run

@@ -1,62 +1,108 @@
+"""Active sets, reports, and the parameters of policies."""
+
 import copy
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, dataclass
 
-import hypothesis.extra.numpy as hnp
-import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.base import clone
 
-from sk_sdlr.policies import (
-    ActiveSet,
-    EpochErrors,
-    FullData,
-    InfoBatch,
-    Policy,
-    RandomSubset,
-    SelectiveBackprop,
-    ShrinkRecall,
-)
-from sk_sdlr.policies._base import check_finite, order_statistic, rows_of, rows_where
-
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=50)
+from sk_sdlr.policies import ActiveSet, EpochReport, FullData, Policy, RandomSubset, ShrinkRecall
 
 
 def nested():
     return RandomSubset(RandomSubset(ShrinkRecall(s=0.3, t=50, alpha=None)))
 
 
-def test_get_params_returns_the_fields_by_name():
-    policy = ShrinkRecall(s=0.3, t=50, alpha=None, recall=False)
-    assert policy.get_params() == {"s": 0.3, "t": 50, "alpha": None, "recall": False}
-    assert FullData().get_params() == {}
+@dataclass(frozen=True)
+class Remembers(ActiveSet):
+    seen: torch.Tensor | None = None
+    n_epochs: int = 0
 
 
-def test_get_params_reaches_into_a_nested_policy():
-    policy = RandomSubset(ShrinkRecall(s=0.3))
+# Active sets
+
+
+def test_active_sets_cannot_be_changed():
+    active = ActiveSet(torch.arange(3))
+    assert (active.weight, active.threshold) == (None, None)
+    with pytest.raises(FrozenInstanceError):
+        active.index = torch.arange(2)
+
+
+def test_a_set_moves_with_all_its_tensors_and_stays_where_it_is():
+    active = Remembers(torch.arange(3), torch.ones(3), 0.5, torch.arange(2), 7)
+    assert active.to("cpu") is active
+    moved = active.to("meta")
+    assert type(moved) is Remembers
+    tensors = (moved.index, moved.weight, moved.seen)
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert (moved.threshold, moved.n_epochs) == (0.5, 7)
+    assert ActiveSet(torch.arange(3)).to("meta").weight is None
+
+
+def test_as_many_other_rows_have_no_weights_and_keep_the_memory():
+    active = Remembers(torch.arange(3), torch.ones(3), 0.5, torch.arange(2), 7)
+    other = active.with_rows(torch.tensor([2, 5, 8]))
+    assert other.index.tolist() == [2, 5, 8]
+    assert (other.weight, other.threshold, other.n_epochs) == (None, None, 7)
+
+
+def test_the_state_of_a_set_is_its_fields_and_makes_the_set_again():
+    active = Remembers(torch.arange(3), None, 0.5, torch.arange(2), 7)
+    state = active.state_dict()
+    assert list(state) == ["index", "weight", "threshold", "seen", "n_epochs"]
+    assert state["index"] is active.index
+    again = Remembers.from_state_dict(state)
+    assert vars(again) == vars(active)
+
+
+# Reports
+
+
+def test_the_number_of_samples_is_that_of_the_training_set():
+    report = EpochReport(torch.arange(2), torch.rand(2), 1, 1, 0.5, torch.rand(5))
+    assert report.n_samples == 5
+    assert (report.signals, report.sample_weight, report.bounded_outputs) == ({}, None, True)
+
+
+# Policies
+
+
+def test_a_policy_must_say_how_it_updates():
+    with pytest.raises(TypeError, match="update"):
+        Policy()
+
+
+def test_a_policy_needs_no_signals_and_starts_on_all_rows():
+    assert FullData().needs == frozenset()
+    assert not FullData.is_weighted
+    assert FullData().start(3).index.tolist() == [0, 1, 2]
+
+
+def test_a_user_may_say_what_a_policy_needs_by_a_plain_attribute():
+    @dataclass
+    class Own(FullData):
+        needs = frozenset({"margin"})
+
+    assert Own().needs == RandomSubset(Own()).needs == {"margin"}
+
+
+def test_parameters_are_the_fields():
+    params = {"s": 0.3, "t": 50, "alpha": None, "recall": False}
+    assert ShrinkRecall(**params).get_params() == params
+    policy = RandomSubset(ShrinkRecall(**params))
     assert policy.get_params(deep=False) == {"policy": policy.policy}
-    assert policy.get_params() == {
-        "policy": policy.policy,
-        "policy__s": 0.3,
-        "policy__t": "auto",
-        "policy__alpha": 0.5,
-        "policy__recall": True,
-    }
+    of_inner = {f"policy__{name}": value for name, value in params.items()}
+    assert policy.get_params() == {"policy": policy.policy} | of_inner
     assert nested().get_params()["policy__policy__t"] == 50
 
 
 def test_set_params_changes_the_named_parameters_only():
-    policy = ShrinkRecall(s=0.3)
-    assert policy.set_params(t=7, alpha=None) is policy
-    assert policy == ShrinkRecall(s=0.3, t=7, alpha=None)
-
-
-def test_set_params_reaches_into_a_nested_policy():
     policy = nested()
     inner = policy.policy.policy
+    assert policy.set_params() == nested()
     assert policy.set_params(policy__policy__s=0.4) is policy
     assert policy.policy.policy is inner
     assert inner == ShrinkRecall(s=0.4, t=50, alpha=None)
@@ -66,141 +112,39 @@ def test_set_params_sets_a_policy_before_its_parameters():
     old, new = ShrinkRecall(), ShrinkRecall(s=0.3)
     policy = RandomSubset(old).set_params(policy__t=9, policy=new)
     assert policy.policy is new
-    assert new == ShrinkRecall(s=0.3, t=9)
-    assert old == ShrinkRecall()
-
-
-def test_set_params_without_parameters_changes_nothing():
-    assert nested().set_params() == nested()
+    assert (new, old) == (ShrinkRecall(s=0.3, t=9), ShrinkRecall())
 
 
 @pytest.mark.parametrize(
     ("params", "error", "message"),
     [
-        ({"nope": 1}, ValueError, "RandomSubset has no parameter 'nope'.*'policy'"),
-        ({"nope__s": 1}, ValueError, "RandomSubset has no parameter 'nope'.*'policy'"),
-        ({"policy": None}, TypeError, "policy must be a Policy.*policy=None"),
-        ({"policy__nope": 1}, ValueError, "RandomSubset has no parameter 'nope'.*'policy'"),
-        ({"policy__policy__nope": 1}, ValueError, "ShrinkRecall has no parameter 'nope'.*'alpha'"),
-        ({"policy__policy__s": 2}, ValueError, r"s must be .*\[0, 1\).*s=2"),
-        ({"policy__policy__s": 0.5, "policy__policy__t": 0}, ValueError, "t must be .*t=0"),
-        ({"policy": RandomSubset(), "policy__nope": 1}, ValueError, "no parameter 'nope'"),
-        ({"policy": RandomSubset(), "policy__policy__s": 2}, ValueError, r"s must be .*s=2"),
-        ({"policy__policy__s__x": 1}, ValueError, "ShrinkRecall has no parameter 's__x'"),
+        ({"nope": 1}, ValueError, r"Invalid parameter 'nope' .*parameters are: \['policy'\]"),
+        ({"nope__s": 1}, ValueError, "Invalid parameter 'nope' for policy RandomSubset"),
+        ({"policy": None}, TypeError, "The 'policy' parameter of RandomSubset must be"),
+        ({"policy__nope": 1}, ValueError, "'nope' for policy RandomSubset"),
+        ({"policy__policy__nope": 1}, ValueError, "'nope' for policy ShrinkRecall.*'alpha'"),
+        ({"policy__policy__s": 2}, ValueError, "The 's' parameter of ShrinkRecall must be"),
+        ({"policy__policy__s": 0.5, "policy__policy__t": 0}, ValueError, "The 't' parameter"),
+        ({"policy": RandomSubset(), "policy__policy__s": 2}, ValueError, "The 's' parameter"),
+        ({"policy__policy__s__x": 1}, ValueError, "'s__x' for policy ShrinkRecall"),
     ],
 )
-def test_invalid_set_params_leaves_everything_unchanged(params, error, message):
+def test_set_params_that_fails_changes_nothing(params, error, message):
     policy = nested()
     parts = policy.policy, policy.policy.policy
     with pytest.raises(error, match=message):
         policy.set_params(**params)
     assert policy == nested()
+    assert (policy.policy, policy.policy.policy) == parts
     assert policy.policy is parts[0]
-    assert policy.policy.policy is parts[1]
 
 
-@pytest.mark.parametrize("policy", [ShrinkRecall(s=0.3, t=50, alpha=None, recall=False), nested()])
 @pytest.mark.parametrize(
     "copied", [clone, copy.deepcopy, lambda policy: pickle.loads(pickle.dumps(policy))]
 )
-def test_copies_are_equal_and_independent(policy, copied):
+def test_copies_are_equal_and_independent(copied):
+    policy = nested()
     twin = copied(policy)
-    assert type(twin) is type(policy)
     assert twin == policy
-    name = max(policy.get_params(), key=lambda name: (name.count("__"), name.endswith("s")))
-    before = policy.get_params()[name]
-    twin.set_params(**{name: 0.125})
-    assert twin.get_params()[name] == 0.125
-    assert policy.get_params()[name] == before
-
-
-def test_a_policy_must_say_how_it_updates():
-    with pytest.raises(TypeError, match="update"):
-        Policy()
-
-
-@pytest.mark.parametrize(
-    ("policy", "needs"),
-    [
-        (FullData(), False),
-        (InfoBatch(), False),
-        (SelectiveBackprop(), False),
-        (ShrinkRecall(t=0.2), False),
-        (ShrinkRecall(t=1), False),
-        (ShrinkRecall(), True),
-        (ShrinkRecall(s=0, alpha=None), True),
-    ],
-)
-def test_errors_of_the_outputs_are_for_who_says_so(policy, needs):
-    assert policy.needs_output_errors is needs
-
-
-def test_active_sets_cannot_be_changed():
-    active = ActiveSet(torch.arange(3))
-    assert active.weight is None
-    assert active.threshold is None
-    with pytest.raises(FrozenInstanceError):
-        active.index = torch.arange(2)
-
-
-def test_number_of_samples_is_that_of_the_training_set():
-    epoch = EpochErrors(torch.arange(2), torch.rand(2), 1, 1, 0.5, torch.rand(5))
-    assert epoch.n_samples == 5
-
-
-@pytest.mark.parametrize("value", [0.0, -1.0, 3e38])
-def test_finite_errors_pass(value):
-    check_finite(torch.tensor([value, 1.0]))
-
-
-@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
-def test_errors_that_are_not_finite_are_counted(value):
-    with pytest.raises(ValueError, match=r"must be finite.*: 2 of 5 are NaN or infinite"):
-        check_finite(torch.tensor([1.0, value, 0.0, value, 2.0]))
-
-
-@PROPERTY
-@given(
-    errors=hnp.arrays(
-        st.sampled_from([np.float32, np.float64]),
-        hnp.array_shapes(max_dims=2, max_side=20),
-        elements=st.integers(0, 9) | st.floats(0, 9, width=32),
-    ),
-    data=st.data(),
-)
-def test_order_statistic_is_that_of_torch(errors, data):
-    errors = torch.from_numpy(errors)
-    rank = data.draw(st.integers(0, errors.shape[-1] - 1))
-    before = errors.clone()
-    found = order_statistic(errors, rank)
-    assert torch.equal(found, errors.kthvalue(rank + 1, dim=-1).values)
-    assert found.dtype == errors.dtype
-    assert torch.equal(errors, before)
-
-
-@PROPERTY
-@given(mask=hnp.arrays(bool, st.integers(0, 40)))
-def test_rows_of_are_those_of_torch(mask):
-    index = torch.arange(len(mask)).flip(0)
-    mask = torch.from_numpy(mask)
-    assert rows_of(index, mask).equal(index[mask])
-
-
-@PROPERTY
-@given(mask=hnp.arrays(bool, st.integers(0, 40)))
-def test_rows_where_are_those_of_torch(mask):
-    mask = torch.from_numpy(mask)
-    found = rows_where(mask)
-    assert torch.equal(found, mask.nonzero().squeeze(1))
-    assert found.dtype == torch.int64
-
-
-@pytest.mark.parametrize("weight", [None, torch.ones(3)])
-def test_an_active_set_moves_with_its_weights_and_stays_where_it_is(weight):
-    active = ActiveSet(torch.arange(3), weight, threshold=0.5)
-    assert active.to("cpu") is active
-    moved = active.to("meta")
-    assert moved.index.device.type == "meta"
-    assert moved.threshold == 0.5
-    assert (moved.weight is None) == (weight is None)
-    assert weight is None or moved.weight.device.type == "meta"
+    twin.set_params(policy__policy__s=0.125)
+    assert policy == nested() != twin

@@ -1,4 +1,3 @@
-import re
 from fractions import Fraction
 
 import hypothesis.extra.numpy as hnp
@@ -11,7 +10,7 @@ from torch import Generator
 
 from sk_sdlr.policies import ActiveSet, InfoBatch
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 SHARES = [0.1, 0.29, 0.5, 0.9]
 
 
@@ -20,11 +19,11 @@ def skewed(n, dtype=torch.float32):
     return torch.rand(n, generator=Generator().manual_seed(0), dtype=dtype) ** 3
 
 
-def draws(policy, epoch, n_draws):
+def draws(policy, report, n_draws):
     """Return the weights of all rows, 0 of those left out, in many draws."""
-    generator, weights = Generator().manual_seed(0), torch.zeros(n_draws, epoch.n_samples).double()
+    generator, weights = Generator().manual_seed(0), torch.zeros(n_draws, report.n_samples).double()
     for weight in weights:
-        answer = policy.update(policy.start(epoch.n_samples), epoch, generator=generator)
+        answer = policy.update(policy.start(report.n_samples), report, generator=generator)
         weight[answer.index] = answer.weight.double()
     return weights
 
@@ -72,12 +71,12 @@ def test_low_rows_kept_count_for_those_left_out(visit, error, r, seed):
     assert answer.weight.dtype == errors.dtype
 
 
-@pytest.mark.parametrize("r", SHARES)
+@pytest.mark.parametrize("r", [0.29, 0.9])
 def test_each_low_row_is_left_out_with_probability_r_and_no_other(r, visit):
-    policy, n_draws = InfoBatch(r=r), 2000
+    policy, n_draws = InfoBatch(r=r), 800
     error = torch.cat([torch.rand(100, generator=Generator().manual_seed(0)), torch.full((7,), 9)])
-    epoch = visit(policy.start(107), error)
-    out = (draws(policy, epoch, n_draws) == 0).double()
+    report = visit(policy.start(107), error)
+    out = (draws(policy, report, n_draws) == 0).double()
     assert not out[:, 100:].any()
     r = int(r * 100) / 100
     assert (out.sum(1) == int(r * 100)).all()
@@ -87,10 +86,9 @@ def test_each_low_row_is_left_out_with_probability_r_and_no_other(r, visit):
     assert abs((out[:, :100] @ error[:100].double()).mean() / error[:100].sum() - r) < 0.01
 
 
-@pytest.mark.parametrize("n_samples", [10, 61])
-@pytest.mark.parametrize("r", [0.3, 0.5, 0.9])
+@pytest.mark.parametrize(("r", "n_samples"), [(0.3, 61), (0.5, 10), (0.9, 61)])
 def test_the_expected_sum_is_that_of_all_rows(r, n_samples, visit):
-    policy, error, n_draws = InfoBatch(r=r), skewed(n_samples), 3000
+    policy, error, n_draws = InfoBatch(r=r), skewed(n_samples), 800
     weights = draws(policy, visit(policy.start(n_samples), error), n_draws)
     # Also of anything else that a row contributes, such as its gradient.
     gradient = torch.randn(n_samples, 3, generator=Generator().manual_seed(1))
@@ -104,12 +102,12 @@ def test_the_expected_sum_is_that_of_all_rows(r, n_samples, visit):
 
 def test_threshold_is_the_mean_and_rows_at_it_are_kept(visit):
     policy = InfoBatch(r=0.9)
-    epoch = visit(policy.start(5), torch.tensor([3.0, 1.0, 2.0, 6.0, 3.0]))
-    for weight in draws(policy, epoch, 50):
+    report = visit(policy.start(5), torch.tensor([3.0, 1.0, 2.0, 6.0, 3.0]))
+    for weight in draws(policy, report, 50):
         # int(0.9 * 2) rows of two leave.
         assert weight[[0, 3, 4]].tolist() == [1, 1, 1]
         assert sorted(weight[[1, 2]].tolist()) == [0, 2]
-    answer = policy.update(policy.start(5), epoch, generator=Generator())
+    answer = policy.update(policy.start(5), report, generator=Generator())
     assert answer.threshold == 3.0
 
 
@@ -117,9 +115,9 @@ def test_rows_left_out_count_in_the_mean_and_may_come_back(visit):
     policy = InfoBatch()
     error = torch.tensor([0.0] * 6 + [8.0, 6.0])
     active = ActiveSet(torch.arange(4, 8), torch.ones(4))  # whose mean is 3.5
-    epoch = visit(active, error)
+    report = visit(active, error)
     generator = Generator().manual_seed(0)
-    answers = [policy.update(active, epoch, generator=generator) for _ in range(100)]
+    answers = [policy.update(active, report, generator=generator) for _ in range(100)]
     assert {answer.threshold for answer in answers} == {1.75}
     visited = torch.cat([answer.index for answer in answers]).bincount(minlength=8)
     assert visited[6:].tolist() == [100, 100]
@@ -148,8 +146,8 @@ def test_epochs_from_the_share_delta_on_visit_all_rows(n_epochs, delta, visit):
     share = Fraction(delta)
     policy, error = InfoBatch(delta=float(share)), skewed(50)
     for done in range(1, n_epochs):
-        epoch = visit(policy.start(50), error, progress=done / n_epochs)
-        answer = policy.update(policy.start(50), epoch, generator=Generator())
+        report = visit(policy.start(50), error, progress=done / n_epochs)
+        answer = policy.update(policy.start(50), report, generator=Generator())
         # The epoch to come is number `done`, counted from 0 as in Eq. 10.
         if done >= share * n_epochs:
             assert_everything(answer, 50)
@@ -167,8 +165,8 @@ def test_weights_of_the_epoch_before_annealing_are_not_kept(visit):
 
 def test_with_delta_1_rows_are_left_out_to_the_end(visit):
     policy = InfoBatch(delta=1)
-    epoch = visit(policy.start(50), skewed(50), progress=1 - 1e-9)
-    answer = policy.update(policy.start(50), epoch, generator=Generator())
+    report = visit(policy.start(50), skewed(50), progress=1 - 1e-9)
+    answer = policy.update(policy.start(50), report, generator=Generator())
     assert len(answer.index) < 50
 
 
@@ -189,15 +187,15 @@ def test_with_r_0_every_row_is_visited_and_no_error_looked_at(value, visit):
 def test_of_equal_errors_none_is_under_the_mean(n_samples, value, dtype, visit):
     policy = InfoBatch(r=0.9)
     active = ActiveSet(torch.arange(n_samples), torch.ones(n_samples))
-    epoch = visit(active, torch.full((n_samples,), value, dtype=dtype))
-    assert_everything(policy.update(active, epoch, generator=Generator()), n_samples)
+    report = visit(active, torch.full((n_samples,), value, dtype=dtype))
+    assert_everything(policy.update(active, report, generator=Generator()), n_samples)
 
 
 def test_rows_so_few_that_r_makes_less_than_one_stay(visit):
     policy = InfoBatch(r=0.4)
     active = ActiveSet(torch.arange(4), torch.ones(4))
-    epoch = visit(active, torch.tensor([0.0, 0.0, 9.0, 9.0]))
-    assert_everything(policy.update(active, epoch, generator=Generator()), 4)
+    report = visit(active, torch.tensor([0.0, 0.0, 9.0, 9.0]))
+    assert_everything(policy.update(active, report, generator=Generator()), 4)
 
 
 @pytest.mark.parametrize("n_low", [2, 3, 7, 100])
@@ -216,15 +214,15 @@ def test_at_least_one_low_row_stays_however_r_is_rounded(n_low, visit):
 def test_rows_that_were_never_visited_stay_with_weight_1(visit):
     policy = InfoBatch(r=0.9)
     active = policy.start(100)
-    epoch = visit(active, skewed(100), n_visited=40)
-    known = torch.isin(torch.arange(100), epoch.index)
-    epoch.last_error[~known] = torch.nan
-    weights = draws(policy, epoch, 20)
-    mean = epoch.error.mean()
-    low = known & (epoch.last_error < mean)
+    report = visit(active, skewed(100), n_visited=40)
+    known = torch.isin(torch.arange(100), report.index)
+    report.last_error[~known] = torch.nan
+    weights = draws(policy, report, 20)
+    mean = report.error.mean()
+    low = known & (report.last_error < mean)
     assert (weights[:, ~low] == 1).all()
     assert ((weights[:, low] > 0).sum(1) == low.sum() - int(0.9 * low.sum())).all()
-    answer = policy.update(active, epoch, generator=Generator())
+    answer = policy.update(active, report, generator=Generator())
     assert answer.threshold == pytest.approx(float(mean))
 
 
@@ -232,9 +230,9 @@ def test_rows_that_were_never_visited_stay_with_weight_1(visit):
 def test_errors_of_visited_rows_must_be_finite(bad, visit):
     error = torch.arange(10.0)
     error[7] = bad
-    epoch = visit(InfoBatch().start(10), error)
-    with pytest.raises(ValueError, match=r"must be finite.*: 1 of 10 are NaN or infinite"):
-        InfoBatch().update(InfoBatch().start(10), epoch, generator=Generator())
+    report = visit(InfoBatch().start(10), error)
+    with pytest.raises(ValueError, match=r"must be finite.* Got 1 of 10 that are"):
+        InfoBatch().update(InfoBatch().start(10), report, generator=Generator())
 
 
 @pytest.mark.parametrize("bad", [torch.inf, -torch.inf])
@@ -242,14 +240,14 @@ def test_errors_of_rows_not_visited_must_be_finite(bad, visit):
     error = torch.arange(10.0)
     error[7] = bad
     active = ActiveSet(torch.arange(5))
-    with pytest.raises(ValueError, match=r"must be finite.*: 1 of 10 are NaN or infinite"):
+    with pytest.raises(ValueError, match=r"must be finite.* Got 1 of 10 that are"):
         InfoBatch().update(active, visit(active, error), generator=Generator())
 
 
 def test_the_mean_of_large_errors_is_finite(visit):
     policy = InfoBatch()
-    epoch = visit(policy.start(4), torch.tensor([1e38, 2e38, 3e38, 3.2e38]))
-    answer = policy.update(policy.start(4), epoch, generator=Generator())
+    report = visit(policy.start(4), torch.tensor([1e38, 2e38, 3e38, 3.2e38]))
+    answer = policy.update(policy.start(4), report, generator=Generator())
     assert answer.threshold == pytest.approx(2.3e38)
     assert answer.weight.tolist() == [2, 1, 1]
 
@@ -258,19 +256,21 @@ def test_the_mean_of_large_errors_is_finite(visit):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "error"),
+    ("name", "values", "error"),
     [
-        *(("r", value, ValueError) for value in (1, -0.1, 1.5, float("nan"))),
-        *(("r", value, TypeError) for value in (True, "0.5", None, [0.5])),
-        *(("delta", value, ValueError) for value in (0, -0.5, 1.01, float("nan"), float("inf"))),
-        *(("delta", value, TypeError) for value in (False, "1", None)),
+        ("r", [1, -0.1, 1.5, float("nan")], ValueError),
+        ("r", [True, "0.5", None, [0.5]], TypeError),
+        ("delta", [0, -0.5, 1.01, float("nan"), float("inf")], ValueError),
+        ("delta", [False, "1", None], TypeError),
     ],
 )
-def test_errors_name_the_parameter_the_value_and_what_is_allowed(name, value, error):
+def test_errors_name_the_parameter_the_value_and_what_is_allowed(name, values, error):
     allowed = {"r": "[0, 1)", "delta": "(0, 1]"}[name]
-    message = f"{name} must be a number in {allowed}, however: {name}={value!r}."
-    with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        InfoBatch(**{name: value})
+    for value in values:
+        with pytest.raises(error) as caught:
+            InfoBatch(**{name: value})
+        message = f"The '{name}' parameter of InfoBatch must be a number in the range {allowed}. "
+        assert str(caught.value) == message + f"Got {value!r} instead."
 
 
 def test_defaults_are_those_of_the_paper():

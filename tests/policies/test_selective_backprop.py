@@ -1,4 +1,3 @@
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,12 +12,12 @@ def distinct_errors(n, seed=0):
     return torch.randperm(n, generator=Generator().manual_seed(seed)).float()
 
 
-def draws(policy, epoch, n_draws):
+def draws(policy, report, n_draws):
     """Return which rows are chosen in many draws."""
-    generator, active = Generator().manual_seed(0), ActiveSet(epoch.index.sort().values)
-    chosen = torch.zeros(n_draws, epoch.n_samples, dtype=torch.bool)
+    generator, active = Generator().manual_seed(0), ActiveSet(report.index.sort().values)
+    chosen = torch.zeros(n_draws, report.n_samples, dtype=torch.bool)
     for row in chosen:
-        row[policy.update(active, epoch, generator=generator).index] = True
+        row[policy.update(active, report, generator=generator).index] = True
     return chosen
 
 
@@ -36,16 +35,16 @@ def assert_probabilities(chosen, expected):
 @pytest.mark.parametrize("beta", [0.2, 1, 2, 5.5])
 def test_a_row_is_visited_with_the_probability_of_its_rank(beta, visit):
     policy, error = SelectiveBackprop(beta=beta), distinct_errors(40)
-    chosen = draws(policy, visit(policy.start(40), error), 3000)
+    chosen = draws(policy, visit(policy.start(40), error), 1000)
     assert_probabilities(chosen, ((error.double() + 0.5) / 40) ** beta)
 
 
 def test_rows_are_chosen_one_by_one(visit):
     policy, error = SelectiveBackprop(), distinct_errors(40)
-    counts = draws(policy, visit(policy.start(40), error), 3000).sum(1).double()
+    counts = draws(policy, visit(policy.start(40), error), 1000).sum(1).double()
     p = (torch.arange(40) + 0.5) / 40
-    # The variance of an estimated variance is about 2 / 3000 of its square.
-    assert float(counts.var() / (p * (1 - p)).sum()) == pytest.approx(1, abs=0.13)
+    # The variance of an estimated variance is about 2 / 1000 of its square.
+    assert float(counts.var() / (p * (1 - p)).sum()) == pytest.approx(1, abs=0.22)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +60,8 @@ def test_rows_are_chosen_one_by_one(visit):
 @pytest.mark.parametrize("beta", [0.5, 1, 4])
 def test_the_share_visited_is_that_of_beta_however_many_are_equal(beta, error, visit):
     policy = SelectiveBackprop(beta=beta)
-    epoch = visit(policy.start(20_000), error)
-    n_visited = len(policy.update(policy.start(20_000), epoch, generator=Generator()).index)
+    report = visit(policy.start(20_000), error)
+    n_visited = len(policy.update(policy.start(20_000), report, generator=Generator()).index)
     # The standard deviation is 0.0035 at most.
     assert n_visited / 20_000 == pytest.approx(1 / (1 + beta), abs=0.014)
 
@@ -70,7 +69,7 @@ def test_the_share_visited_is_that_of_beta_however_many_are_equal(beta, error, v
 @pytest.mark.parametrize("beta", [1, 3])
 def test_rows_of_equal_error_have_the_same_chance(beta, visit):
     policy, error = SelectiveBackprop(beta=beta), torch.tensor([2.0, 1.0] * 10 + [0.0] * 10)
-    chosen = draws(policy, visit(policy.start(30), error), 3000)
+    chosen = draws(policy, visit(policy.start(30), error), 1000)
     p = ((torch.arange(30).double() + 0.5) / 30) ** beta
     of_error = torch.stack([p[:10].mean(), p[10:20].mean(), p[20:].mean()])
     assert_probabilities(chosen, of_error[error.long()])
@@ -88,26 +87,26 @@ def test_only_the_order_of_the_errors_counts(visit):
 def test_rows_not_visited_are_ranked_by_their_last_error(visit):
     policy = SelectiveBackprop(beta=2)
     error, active = distinct_errors(20), ActiveSet(torch.arange(0, 20, 3))
-    chosen = draws(policy, visit(active, error), 3000)
+    chosen = draws(policy, visit(active, error), 1000)
     assert_probabilities(chosen, ((error.double() + 0.5) / 20) ** 2)
 
 
 def test_choices_of_epochs_and_of_seeds_differ(run):
     error = distinct_errors(100)
     first, again, other = (
-        [active.index.tolist() for active in run(SelectiveBackprop(), error, 4, seed=seed)]
+        [active.index.tolist() for active in run(SelectiveBackprop(), error, 3, seed=seed)]
         for seed in (0, 0, 1)
     )
     assert first == again
-    assert first[1] != first[2] != first[3]
+    assert first[1] != first[2]
     assert all(one != two for one, two in zip(first[1:], other[1:], strict=True))
 
 
 @pytest.mark.parametrize("n_samples", [1, 2, 50])
 def test_the_row_of_highest_error_is_visited_if_no_other_is(n_samples, visit):
     policy, error = SelectiveBackprop(beta=1e6), distinct_errors(n_samples)
-    epoch = visit(policy.start(n_samples), error)
-    answer = policy.update(policy.start(n_samples), epoch, generator=Generator())
+    report = visit(policy.start(n_samples), error)
+    answer = policy.update(policy.start(n_samples), report, generator=Generator())
     assert answer.index.tolist() == [int(error.argmax())]
 
 
@@ -131,9 +130,9 @@ def test_rows_come_without_weights_or_threshold(visit):
 def test_every_epoch_of_that_number_visits_all_rows(refresh, full, visit):
     policy = SelectiveBackprop(refresh=refresh)
     active = ActiveSet(torch.arange(5, 50), torch.ones(45), threshold=1.0)
-    epoch = visit(active, distinct_errors(50))
+    report = visit(active, distinct_errors(50))
     answers = {
-        number + 1: policy.update(active, replace(epoch, epoch=number), generator=Generator())
+        number + 1: policy.update(active, replace(report, epoch=number), generator=Generator())
         for number in range(1, 13)
     }
     assert [number for number, answer in answers.items() if len(answer.index) == 50] == full
@@ -149,28 +148,28 @@ def test_every_epoch_of_that_number_visits_all_rows(refresh, full, visit):
 def test_rows_that_were_never_visited_are_visited(visit):
     policy = SelectiveBackprop(beta=2)
     error = distinct_errors(40)
-    epoch = visit(policy.start(40), error, n_visited=30)
-    known = torch.isin(torch.arange(40), epoch.index)
-    epoch.last_error[~known] = torch.nan
-    chosen = draws(policy, epoch, 3000)
+    report = visit(policy.start(40), error, n_visited=30)
+    known = torch.isin(torch.arange(40), report.index)
+    report.last_error[~known] = torch.nan
+    chosen = draws(policy, report, 1000)
     assert chosen[:, ~known].all()
-    rank = epoch.last_error[known].argsort().argsort()  # among the known ones only
+    rank = report.last_error[known].argsort().argsort()  # among the known ones only
     assert_probabilities(chosen[:, known], ((rank.double() + 0.5) / 30) ** 2)
 
 
 def test_if_some_rows_were_never_visited_they_may_be_all(visit):
     policy = SelectiveBackprop(beta=1e6)
-    epoch = visit(policy.start(10), distinct_errors(10))
-    epoch = replace(epoch, index=epoch.index[:8], error=epoch.error[:8])
-    epoch.last_error[[2, 5]] = torch.nan
-    assert policy.update(policy.start(10), epoch, generator=Generator()).index.tolist() == [2, 5]
+    report = visit(policy.start(10), distinct_errors(10))
+    report = replace(report, index=report.index[:8], error=report.error[:8])
+    report.last_error[[2, 5]] = torch.nan
+    assert policy.update(policy.start(10), report, generator=Generator()).index.tolist() == [2, 5]
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
 def test_errors_of_visited_rows_must_be_finite(bad, visit):
     policy, error = SelectiveBackprop(), torch.arange(10.0)
     error[7] = bad
-    with pytest.raises(ValueError, match=r"must be finite.*: 1 of 10 are NaN or infinite"):
+    with pytest.raises(ValueError, match=r"must be finite.* Got 1 of 10 that are"):
         policy.update(policy.start(10), visit(policy.start(10), error), generator=Generator())
 
 
@@ -178,7 +177,7 @@ def test_errors_of_visited_rows_must_be_finite(bad, visit):
 def test_errors_of_rows_not_visited_must_be_finite(bad, visit):
     error, active = torch.arange(10.0), ActiveSet(torch.arange(5))
     error[7] = bad
-    with pytest.raises(ValueError, match=r"must be finite.*: 1 of 10 are NaN or infinite"):
+    with pytest.raises(ValueError, match=r"must be finite.* Got 1 of 10 that are"):
         SelectiveBackprop().update(active, visit(active, error), generator=Generator())
 
 
@@ -186,19 +185,24 @@ def test_errors_of_rows_not_visited_must_be_finite(bad, visit):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "error"),
+    ("name", "values", "error"),
     [
-        *(("beta", value, ValueError) for value in (0, -1.5, float("nan"), float("inf"))),
-        *(("beta", value, TypeError) for value in (True, "1", None, [1.0])),
-        *(("refresh", value, ValueError) for value in (0, -3)),
-        *(("refresh", value, TypeError) for value in (True, 2.0, "3", None)),
+        ("beta", [0, -1.5, float("nan"), float("inf")], ValueError),
+        ("beta", [True, "1", None, [1.0]], TypeError),
+        ("refresh", [0, -3], ValueError),
+        ("refresh", [True, 2.0, "3", None], TypeError),
     ],
 )
-def test_errors_name_the_parameter_the_value_and_what_is_allowed(name, value, error):
-    allowed = {"beta": "a finite number greater than 0", "refresh": "an int of at least 1"}[name]
-    message = f"{name} must be {allowed}, however: {name}={value!r}."
-    with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        SelectiveBackprop(**{name: value})
+def test_errors_name_the_parameter_the_value_and_what_is_allowed(name, values, error):
+    allowed = {
+        "beta": "a number in the range (0, inf)",
+        "refresh": "an int in the range [1, inf)",
+    }[name]
+    for value in values:
+        with pytest.raises(error) as caught:
+            SelectiveBackprop(**{name: value})
+        message = f"The '{name}' parameter of SelectiveBackprop must be {allowed}. "
+        assert str(caught.value) == message + f"Got {value!r} instead."
 
 
 def test_numbers_of_numpy_are_numbers(visit):

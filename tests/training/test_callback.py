@@ -543,7 +543,7 @@ def test_a_net_whose_module_has_another_name():
 
     net = make_net(spy := Spy(AutoRecall()), cls=Net, criterion=nn.CrossEntropyLoss).fit(X, Y)
     assert not hasattr(net, "module_")
-    assert spy.told[0].output.is_bounded
+    assert spy.told[0].bounded_outputs
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])

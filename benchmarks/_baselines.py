@@ -21,8 +21,8 @@ from torch import nn
 
 from sk_sdlr.modules import CNN
 
-from .data import Split
 from ._nets import Length, Net
+from .data import Split
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from sk_sdlr.policies import (
 
 from ._baselines import BASELINES, Baseline
 from ._controls import RandomOfSizes
-from .data import Split
 from ._nets import Length, Net
+from .data import Split
 
 Sizes = tuple[int, ...]
 

@@ -14,13 +14,13 @@ BySeed = Mapping[int, Record]
 Column = Callable[[BySeed, BySeed], str]
 
 
-def grouped(records: Iterable[Record]) -> dict[str, dict[int, Record]]:
-    """Return the records by method, in the order of tables, and by seed."""
+def grouped(records: Iterable[Record], key: str = "method") -> dict[str, dict[int, Record]]:
+    """Return the records by method, in the order of tables, or by another setting, and by seed."""
     found: dict[str, dict[int, Record]] = {}
     for record in records:
         settings = record["settings"]
-        found.setdefault(settings["method"], {})[settings["seed"]] = record
-    return {name: found[name] for name in in_order(found)}
+        found.setdefault(settings[key], {})[settings["seed"]] = record
+    return {name: found[name] for name in in_order(found)} if key == "method" else found
 
 
 def paired_table(
@@ -28,6 +28,7 @@ def paired_table(
     control: str,
     columns: Mapping[str, Column],
     *,
+    key: str = "method",
     labels: Mapping[str, str] | None = None,
     more: Sequence[Sequence[str]] = (),
 ) -> str:
@@ -36,12 +37,14 @@ def paired_table(
     Parameters
     ----------
     records : iterable of dict
-        The runs, whose settings have a ``method`` and a ``seed``.
+        The runs, whose settings have the `key` and a ``seed``.
     control : str
         The method that the others are compared with.
     columns : dict of callable
         By heading; of the runs of a method and of the control, by seed: the cell. Those of the
         control itself get no control.
+    key : str, default="method"
+        The setting that has a row for each of its values.
     labels : dict or None, default=None
         What some methods are called in this table.
     more : sequence, default=()
@@ -52,7 +55,7 @@ def paired_table(
     text : str
         The table.
     """
-    methods = grouped(records)
+    methods = grouped(records, key)
     rows = [row_of(name, methods, control, columns, labels) for name in methods]
     return tabulate([*rows, *more], ["", *columns], tablefmt="github", disable_numparse=True)
 
@@ -66,7 +69,8 @@ def row_of(
 ) -> list[str]:
     """Return the cells of a method, its label first."""
     compared = {} if name == control else methods.get(control, {})
-    label = (labels or {}).get(name, METHODS[name].label)
+    usual = METHODS[name].label if name in METHODS else name
+    label = (labels or {}).get(name, usual)
     return [label, *(column(methods[name], compared) for column in columns.values())]
 
 
@@ -94,6 +98,17 @@ def speedup(runs: BySeed, control: BySeed) -> str:
     return ratio(runs, control, lambda run, other: other["seconds"] / run["seconds"])
 
 
+def ideal(runs: BySeed, control: BySeed) -> str:
+    """Return the median over seeds of the ratio of the rows visited."""
+    return ratio(runs, control, lambda run, other: ideal_of(run, other))
+
+
+def ideal_of(run: Record, other: Record) -> float:
+    """Return the rows that another run visited, in units of those of a run."""
+    mine, others = visits_of(run), visits_of(other)
+    return others / mine if mine and others else float("nan")
+
+
 def ratio(
     runs: BySeed, control: BySeed, of_pair: Callable[[Record, Record], float], form: str = ".2f"
 ) -> str:
@@ -104,8 +119,8 @@ def ratio(
 
 def visited(runs: BySeed, control: BySeed) -> str:
     """Return the mean of the rows visited, in units of the number of rows."""
-    found = [visits_of(run) for run in runs.values() if visits_of(run) is not None]
-    return f"{mean(found):.1f} n" if found else ""  # type: ignore[type-var]
+    found = [visits for run in runs.values() if (visits := visits_of(run)) is not None]
+    return f"{mean(found):.1f} n" if found else ""
 
 
 def count(runs: BySeed, control: BySeed) -> str:

@@ -14,10 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import mean_squared_error, zero_one_loss
 from tqdm import tqdm
 
-from .data import Split
 from ._methods import METHODS, Sizes, followed
 from ._nets import Length, Net
 from ._store import Record, RunStore
+from .data import Split
 
 
 def seconds(action: Callable[..., object], *arguments: object) -> float:
@@ -84,7 +84,7 @@ def make_missing(
     wanted: list[Record],
     run: Callable[[Record], Record],
     *,
-    before: Callable[[], None] = lambda: None,
+    before: Callable[[], object] = lambda: None,
     title: str = "",
 ) -> None:
     """Make the runs that are not on disk yet, one after the other.
@@ -94,7 +94,7 @@ def make_missing(
     store : RunStore
         Where they are and go.
     wanted : list of dict
-        Settings, with a ``method`` and a ``seed``.
+        Settings.
     run : callable
         Of settings: the result.
     before : callable, optional
@@ -108,7 +108,7 @@ def make_missing(
     before()
     with tqdm(missing, total=len(wanted), initial=len(wanted) - len(missing), desc=title) as bar:
         for settings in bar:
-            bar.set_postfix_str(f"{settings['method']}, seed {settings['seed']}")
+            bar.set_postfix_str(", ".join(map(str, settings.values())))
             store.add(settings, run(settings))
 
 
@@ -130,6 +130,11 @@ def sizes_followed(store: RunStore, settings: Record) -> Sizes:
             f"Got none with seed {settings['seed']} instead."
         )
     return tuple(record["n_active"])
+
+
+def sizes_of(estimator: Any) -> list[int]:
+    """Return the sizes of the active sets of a fit."""
+    return [row["n_active"] for row in estimator.history_]
 
 
 def error_of(estimator: Any, data: Split) -> float:

@@ -2,12 +2,12 @@
 
     python docs/make_results.py
 
-In the template ``${table:NAME}`` is the table of an experiment of ``python -m benchmarks.reproduce``,
+In the template ``${table:NAME}`` is the table of an experiment of ``benchmarks.reproduce``,
 ``${cell:NAME:METHOD:COLUMN}`` a figure of it, both of the runs with a linear learning rate,
 with ``NAME@constant`` of those with a constant one, and with ``NAME@constant@0.1`` of those with a
 constant one of 0.1, in place of the experiment's own; ``${comparison:NAME}`` is the table of
-``python -m benchmarks.compare``, ``NAME@0.4`` that at another rate; ``${machine}`` is what all of it
-was measured on. No figure is typed.
+``benchmarks.compare``, ``NAME@0.4`` that at another rate; ``${machine}`` is what all of it was
+measured on. No figure is typed.
 """
 
 from __future__ import annotations

@@ -60,9 +60,9 @@ def budgets(text: str) -> list[float]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
     arguments = parse(argv)
-    name, (net, visits) = Path(arguments.dataset).stem, setup_for(arguments.dataset)
+    name, setup = Path(arguments.dataset).stem, setup_for(arguments.dataset)
     store = RunStore(arguments.out / f"{name}.json")
-    visits = arguments.visits or list(visits)
+    net, visits = setup.net, arguments.visits or setup.visits
     if arguments.lr is not None:
         net = net.with_params(lr=arguments.lr)
         name += f"_lr_{net.lr:g}"

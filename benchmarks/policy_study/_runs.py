@@ -1,92 +1,76 @@
-"""The runs of the policy study: a case is a set, a net, an optimiser, a seed and a policy."""
+"""The runs of the policy study: a set, a net, an optimiser, a rate, a seed and a method."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from _study_sets import SETS, load
 from sklearn.metrics import average_precision_score, log_loss, mean_squared_error, zero_one_loss
 
-from sk_sdlr import ShrinkingCNNClassifier, ShrinkingDNNClassifier, ShrinkingDNNRegressor
-from sk_sdlr.experiments._controls import RandomOfSizes
-from sk_sdlr.experiments._fit import seconds
-from sk_sdlr.policies import FullData, InfoBatch, Policy, SelectiveBackprop, ShrinkRecall
+from .._methods import ALONE, followed
+from .._nets import BOUNDED, PLAIN, Length, Net, convolutional
+from .._runs import sizes_of, train
+from .._store import Record
+from ..data import Split, held_out, load
 
-POLICIES: dict[str, Callable[[], Policy]] = {
-    "full": FullData,
-    "twice": FullData,
-    "auto": lambda: ShrinkRecall(alpha=None),
-    "auto_eq9": ShrinkRecall,
-    "fixed": lambda: ShrinkRecall(t=0.2, alpha=None),
-    "infobatch": InfoBatch,
-    "selective": SelectiveBackprop,
-}
+ALLOWED = (*ALONE, "random_as_default", "fewer_as_default")
 OPTIMIZERS: dict[str, dict[str, Any]] = {
-    "sgd": {"optimizer": "sgd", "rates": (0.1, 0.4)},
-    "momentum": {"optimizer": "sgd", "momentum": 0.9, "rates": (0.01, 0.04)},
-    "adam": {"optimizer": "adam", "rates": (0.001, 0.003)},
-    "adamw": {"optimizer": "adamw", "rates": (0.001, 0.002)},
+    "sgd": {"optimizer": "sgd"},
+    "momentum": {"optimizer": "sgd", "momentum": 0.9},
+    "adam": {"optimizer": "adam"},
+    "adamw": {"optimizer": "adamw"},
 }
-PLAIN = {"activation": "relu", "dropout": 0.0, "batch_norm": False}
+RATES: dict[str, tuple[float, ...]] = {
+    "sgd": (0.1, 0.4),
+    "momentum": (0.01, 0.04),
+    "adam": (0.001, 0.003),
+    "adamw": (0.001, 0.002),
+}
+# Units of the shallow net, and row visits, unless the command line says otherwise.
+SIZES = {"higgs": 50, "mnist": 500, "mnist_noise10": 500, "mnist_noise40": 500, "cifar10": 500}
+VISITS = {
+    "higgs": 20.0,
+    **dict.fromkeys(("mnist", "mnist_noise10", "mnist_noise40", "mnist_1in100"), 12.0),
+    **dict.fromkeys(("higgs_1in100", "cifar10"), 12.0),
+    **dict.fromkeys(("digits", "breast_cancer", "wine", "diabetes"), 30.0),
+    **dict.fromkeys(("movie", "friedman", "friedman_noise", "friedman_clean"), 20.0),
+    **dict.fromkeys(("friedman_tails", "table_clean", "table_noise10", "table_noise20"), 20.0),
+}
 
 
-@dataclass(frozen=True)
-class Case:
-    """What a run is of; all but the policy is the same for the runs that are compared."""
-
-    set: str
-    net: str
-    optimizer: str
-    rate: float
-    visits: float
-    batch_size: int | str
-    split: str
-    seed: int
-    policy: str
-
-
-def run(case: Case, policy: Policy) -> dict[str, Any]:
-    """Return what a run of this case came to."""
-    X, y, X_test, y_test = data_of(case.set, case.split)
-    net = make_net(case, y).set_params(policy=policy)
-    took = seconds(net.fit, X, y)
-    sizes = [row["n_active"] for row in net.history_]
-    record = vars(case) | {"seconds": took, "sizes": sizes, "visited": sum(sizes) / len(y)}
-    return record | scores(net, X_test, y_test)
+def run_group(group: list[Record], data_home: Path | None) -> list[tuple[Record, Record]]:
+    """Return settings and results of some methods on one seed of one comparison."""
+    data = data_of(group[0]["dataset"], group[0]["split"], data_home)
+    net = net_of(group[0], data)
+    made: dict[str, Record] = {}
+    for settings in sorted(group, key=lambda settings: followed(settings["method"]) or ""):
+        name = settings["method"]
+        model = followed(name)
+        sizes = tuple(made[model]["n_active"]) if model else ()
+        length = Length(visits=settings["visits"])
+        estimator, record = train(name, net, data, length, settings["seed"], sizes=sizes)
+        record["n_active"] = sizes_of(estimator)
+        made[name] = scores(estimator, data.X_test, data.y_test) | record
+    return [(settings, made[settings["method"]]) for settings in group]
 
 
-def make_net(case: Case, y: np.ndarray) -> Any:
-    """Return the estimator of a case."""
-    visits = case.visits * (2 if case.policy == "twice" else 1)
-    settings = {k: v for k, v in OPTIMIZERS[case.optimizer].items() if k != "rates"} | {
-        "lr": case.rate,
-        "max_visits": visits,
-        "anneal": 0.1,
-        "batch_size": case.batch_size,
-        "n_threads": 1,
-        "random_state": case.seed,
-    }
-    if case.net.startswith("cnn"):
-        _, preset, *precision = case.net.split("-")
-        settings |= {"precision": precision[0]} if precision else {}
-        settings |= {"image_shape": (3, 32, 32)} if preset == "cifar10" else {}
-        return ShrinkingCNNClassifier(
-            preset, dropout=0.0, batch_norm=False, **settings | {"n_threads": None}
-        )
-    kind, *options = case.net.split("-")
+def net_of(settings: Record, data: Split) -> Net:
+    """Return the net of a run: shallow[-SIZE], deep, or cnn-PRESET[-DTYPE]."""
+    kind, *options = settings["net"].split("-")
+    params = OPTIMIZERS[settings["optimizer"]] | {"batch_size": settings["batch_size"]}
+    if kind == "cnn":
+        preset, *dtype = options
+        net = convolutional(preset, settings["lr"], **params)
+        return net.with_dtype(dtype[0]) if dtype else net
+    params |= {"lr": settings["lr"], "n_threads": 1}
     if kind == "shallow":
-        size = int(options[0]) if options else SETS[case.set].hidden if case.set in SETS else 100
-        settings |= PLAIN | {"hidden_layer_sizes": (size,)}
-    if y.dtype.kind in "iu":
-        return ShrinkingDNNClassifier(**settings)
-    if ((y >= 0) & (y <= 1)).all():
-        settings["output_activation"] = "sigmoid"
-    return ShrinkingDNNRegressor(**settings)
+        size = int(options[0]) if options else SIZES.get(settings["dataset"], 100)
+        params |= PLAIN | {"activation": "relu", "hidden_layer_sizes": (size,)}
+    if not data.is_classification and ((data.y >= 0) & (data.y <= 1)).all():
+        params |= BOUNDED
+    return Net(params)
 
 
 def scores(net: Any, X: np.ndarray, y: np.ndarray) -> dict[str, float]:
@@ -109,23 +93,7 @@ def scores(net: Any, X: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 
 @lru_cache(2)
-def data_of(name: str, split: str) -> tuple[np.ndarray, ...]:
-    """Return X, y, X_test, y_test; of the training rows alone for validation."""
-    X, y, X_test, y_test = load(name)
-    if split == "test":
-        return X, y, X_test, y_test
-    held_out = np.random.default_rng(0).permutation(len(y)) < len(y) // 5
-    return X[~held_out], y[~held_out], X[held_out], y[held_out]
-
-
-def run_all_policies(cases: list[Case]) -> list[dict[str, Any]]:
-    """Return the records of some policies on one seed; "random" follows "auto"."""
-    torch.set_num_threads(torch.get_num_threads() if cases[0].net.startswith("cnn") else 1)
-    records: list[dict[str, Any]] = []
-    for case in cases:
-        policy = POLICIES[case.policy]() if case.policy in POLICIES else None
-        if policy is None:
-            sizes = next(record["sizes"] for record in records if record["policy"] == "auto")
-            policy = RandomOfSizes(tuple(sizes))
-        records.append(run(case, policy))
-    return records
+def data_of(name: str, split: str, data_home: Path | None) -> Split:
+    """Return the rows; of the training rows alone for validation."""
+    data = load(name, data_home)
+    return data if split == "test" else held_out(data)

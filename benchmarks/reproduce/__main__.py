@@ -82,9 +82,7 @@ def load_set(name: str, *, data_home: Path | None, splicing: Path | None) -> Spl
         return load_named(name, data_home)
 
 
-def make_table(
-    target: str, options: Options, out: Path, load: Callable[[str], Split]
-) -> None:
+def make_table(target: str, options: Options, out: Path, load: Callable[[str], Split]) -> None:
     """Run the experiments of a table, print it and write it as Markdown."""
     parts = []
     for name in (TABLES | SINGLE)[target]:
@@ -95,9 +93,7 @@ def make_table(
     (out / f"{stem(target, options)}.md").write_text(text)
 
 
-def make_figure(
-    target: str, options: Options, out: Path, load: Callable[[str], Split]
-) -> None:
+def make_figure(target: str, options: Options, out: Path, load: Callable[[str], Split]) -> None:
     """Run the experiment of a figure, with one seed, and draw it."""
     once = replace(options, seeds=1)
     content: Any

@@ -89,9 +89,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         watched=("test",),
         methods=OF_CNN,
     ),
-    "higgs_7_20_20_2": Experiment(
-        "Higgs, DNN 7-20-20-2", "higgs", dnn((20, 20), "sigmoid", 4.0)
-    ),
+    "higgs_7_20_20_2": Experiment("Higgs, DNN 7-20-20-2", "higgs", dnn((20, 20), "sigmoid", 4.0)),
     "higgs_7_50_2": Experiment("Higgs, DNN 7-50-2", "higgs", dnn((50,), "sigmoid", 4.0)),
     "splicing": Experiment(
         "splicing, DNN with 100 units",

@@ -79,7 +79,9 @@ def figure7(figure: Any, records: Sequence[Record]) -> None:
         if run is not None:
             epochs = np.arange(1, len(run["test_error"]) + 1)
             color = f"C{i}"
-            left.plot(epochs, run["test_error"], color=color, lw=1, label=METHODS[f"sdlr_t{t}"].label)
+            left.plot(
+                epochs, run["test_error"], color=color, lw=1, label=METHODS[f"sdlr_t{t}"].label
+            )
             right.plot(t, run["error"], "o", color=color)
     plain = find(records, "all_rows")
     if plain is not None:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from .._methods import Sizes
 from .._nets import Length, Net
-from .._runs import error_of, make_missing, sizes_followed, train, warm_up
+from .._runs import error_of, make_missing, sizes_followed, sizes_of, train, warm_up
 from .._store import Record, RunStore
 from ..data import Split
 from ._experiments import EXPERIMENTS, Experiment
@@ -155,7 +155,7 @@ def run(experiment: Experiment, settings: Record, data: Split, sizes: Sizes = ()
         "error": error_of(estimator, data),
         "seconds": record["seconds"] - pretraining - recorder.seconds,
         "pretraining_seconds": pretraining,
-        "n_active": [row["n_active"] for row in estimator.history_],
+        "n_active": sizes_of(estimator),
         "train_loss": [round(row["train_loss"], 6) for row in estimator.history_],
         "duration": [round(row["duration"], 5) for row in estimator.history_],
     } | recorder.curves

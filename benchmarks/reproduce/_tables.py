@@ -12,12 +12,11 @@ from .._paired import (
     Column,
     error,
     grouped,
+    ideal,
     of,
     paired_table,
-    ratio,
     speedup,
     visited,
-    visits_of,
 )
 from .._store import Record
 from ._experiments import EXPERIMENTS, PUBLISHED
@@ -36,11 +35,6 @@ def improvement(runs: BySeed, control: BySeed) -> str:
         return ""
     less = of_control - mean(runs[seed]["error"] for seed in both)
     return f"{less / of_control:.1%}"
-
-
-def ideal(runs: BySeed, control: BySeed) -> str:
-    """Return the median over seeds of the ratio of the rows visited."""
-    return ratio(runs, control, lambda run, other: visits_of(other) / visits_of(run))
 
 
 COLUMNS: dict[str, Column] = {

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sk_sdlr.experiments._store import RunStore
+from benchmarks._store import RunStore
 
 
 def test_what_was_added_is_found_by_another_store_by_its_settings(tmp_path):
@@ -19,12 +19,14 @@ def test_what_was_added_is_found_by_another_store_by_its_settings(tmp_path):
     assert again.find({"name": "a", "seed": 2}) is None
     assert again.find({"name": "a"}) is None
     assert [record["error"] for record in again] == [0.25, 0.5]
+    wanted = [{"seed": seed, "name": "a"} for seed in range(3)]
+    assert again.missing(wanted) == wanted[2:]
 
 
 def test_every_run_says_what_it_was_measured_on(tmp_path):
     record = RunStore(tmp_path / "runs.json").add({}, {})
-    assert {"processor", "cores", "threads", "python", "versions"} <= set(record["circumstances"])
-    assert {"torch", "skorch", "sk_sdlr"} <= set(record["circumstances"]["versions"])
+    assert {"processor", "cores", "threads", "python", "versions"} <= set(record["environment"])
+    assert {"torch", "skorch", "sk_sdlr"} <= set(record["environment"]["versions"])
 
 
 def test_the_file_is_replaced_as_a_whole(tmp_path, monkeypatch):
@@ -44,6 +46,6 @@ def test_the_file_is_replaced_as_a_whole(tmp_path, monkeypatch):
 def test_another_file_is_left_alone(tmp_path, text):
     path = tmp_path / "runs.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"runs.json does not hold runs"):
+    with pytest.raises(ValueError, match=r"runs.json must hold runs. Got"):
         RunStore(path)
     assert path.read_text() == text

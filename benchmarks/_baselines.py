@@ -173,7 +173,7 @@ def sklearn_mlp_sgd(net: Net, data: Split, epochs: int | None, seed: int) -> Any
         "momentum": net.params.get("momentum", 0.0),
         "alpha": 0.0,
         "learning_rate_init": net.lr,
-        "batch_size": net.params["batch_size"],
+        "batch_size": min(net.params["batch_size"], len(data.y)),
         "tol": 0.0,
     }
     return sklearn_mlp(net, data, epochs, seed, **options)

@@ -30,7 +30,7 @@ def small_sets(monkeypatch):
         "cifar10": lambda home: classes(3072, 10),
         "higgs": lambda home: classes(7, 2),
         "higgs28": lambda home: classes(28, 2),
-        "digits": lambda home: classes(64, 10),
+        "digits": lambda home: classes(64, 2),
         "splicing": lambda home: distributions(),
     }
     for name, made in small.items():

@@ -83,4 +83,4 @@ def test_scikit_learns_net_makes_all_of_its_epochs():
 def test_with_sgd_it_is_trained_as_ours_is():
     net = fitted("sklearn_mlp_sgd", 5, SETUPS["higgs"].net)
     assert (net.solver, net.momentum, net.alpha, net.n_iter_) == ("sgd", 0, 0, 5)
-    assert (net.learning_rate_init, net.batch_size, net.activation) == (0.8, 100, "relu")
+    assert (net.learning_rate_init, net.batch_size, net.activation) == (0.8, 80, "relu")

@@ -89,12 +89,10 @@ def test_stored_runs_have_keys_of_the_table_and_say_what_they_were_measured_on()
 @pytest.mark.parametrize("name", ["default", "skorch", "sklearn_mlp"])
 def test_a_seed_is_a_run_and_another_seed_another(name):
     before = torch.random.get_rng_state()
-    one, same, other = (
-        train(name, NET, DATA, Length(visits=3), seed)[0].predict_proba(DATA.X).tolist()
-        for seed in (0, 0, 1)
-    )
-    assert one == same != other
+    fitted = [train(name, NET, DATA, Length(visits=3), seed)[0] for seed in (0, 0, 1)]
     assert torch.equal(torch.random.get_rng_state(), before)
+    one, same, other = (estimator.predict_proba(DATA.X).tolist() for estimator in fitted)
+    assert one == same != other
 
 
 def test_all_begin_with_the_same_weights():

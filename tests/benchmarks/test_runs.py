@@ -92,7 +92,5 @@ def test_what_is_on_disk_is_not_made_again_and_an_interruption_costs_one_run(tmp
 def test_a_control_without_its_model_says_so(tmp_path):
     store = RunStore(tmp_path / "a.json")
     assert sizes_followed(store, {"method": "sdlr", "seed": 3}) == ()
-    with pytest.raises(
-        ValueError, match=r"run of sdlr that random_as_sdlr .* Got none with seed 3"
-    ):
+    with pytest.raises(ValueError, match=r"run of sdlr that random_as_sdlr .* seed 3"):
         sizes_followed(store, {"method": "random_as_sdlr", "seed": 3})

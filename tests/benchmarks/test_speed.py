@@ -43,17 +43,14 @@ def test_each_is_measured_once(tiny, name, words, tmp_path, monkeypatch, capsys)
     command.main(arguments)
     printed = capsys.readouterr().out
     assert not [word for word in words if word not in printed]
+    if name == "training":  # skorch's one epoch stands for three
+        runs = {r["settings"]["method"]: r for r in RunStore(tmp_path / "speed_training.json")}
+        assert runs["skorch"]["scaled_from_epochs"] == 1
+        assert runs["skorch"]["visits"] == runs["all_rows"]["visits"] == 3
     for module in (_training, _batches, _memory, _threads, _pretraining):
         monkeypatch.setattr(module, "run", lambda *args: 1 / 0)
     command.main(arguments)
     assert capsys.readouterr().out == printed
-
-
-def test_skorchs_few_epochs_are_scaled(tiny, tmp_path):
-    command.main(["training", "--nets", "higgs", "--repeats", "1", "--out", str(tmp_path)])
-    runs = {r["settings"]["method"]: r for r in RunStore(tmp_path / "speed_training.json")}
-    assert runs["skorch"]["scaled_from_epochs"] == 1
-    assert runs["skorch"]["visits"] == runs["all_rows"]["visits"] == 3
 
 
 @pytest.mark.parametrize("name", command.BENCHMARKS)
@@ -63,4 +60,4 @@ def test_what_is_stored_has_its_tables(name):
     assert "nan" not in text
     if name == "training":  # the README's figures
         assert "| sDLr  " in text
-        assert all(figure in text for figure in ("0.645", "6.67", "22.3", "35"))
+        assert all(figure in text for figure in ("0.639", "6.69", "22.3", "35.1", "16.9"))

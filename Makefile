@@ -5,10 +5,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .PHONY: demo test lint docstrings docs benchmark results clean
 
-REPRODUCE = $(BIN)/python -m sk_sdlr.reproduce --out docs/results
-COMPARE = $(BIN)/python -m sk_sdlr.compare --out docs/results/compare
-THREE = fewer,default,infobatch
-NETS = random,sdlr,$(THREE),selective_backprop,skorch,sklearn_mlp
+REPRODUCE = $(BIN)/python -m benchmarks.reproduce --out docs/results
+COMPARE = $(BIN)/python -m benchmarks.compare --out docs/results/compare
+THREE = all_rows,default,infobatch
+NETS = random_rows,sdlr_eq9,$(THREE),selective_backprop,skorch,sklearn_mlp
 
 demo: .venv/demo
 	$(BIN)/python examples/plot_demo.py
@@ -31,35 +31,35 @@ docs: .venv/docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 benchmark: .venv/demo
-	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python -m benchmarks.speed
 
 # Hours; what is in docs/results already is not run again. SK_SDLR_DATA names the data folder.
 results: .venv/demo
 	$(REPRODUCE) mnist_dnn --seeds 5
 	$(REPRODUCE) mnist_dbn --seeds 2
-	$(REPRODUCE) mnist_cnn --seeds 1 --precision bfloat16
-	$(REPRODUCE) cifar10_cnn --seeds 1 --precision bfloat16
+	$(REPRODUCE) mnist_cnn --seeds 1 --dtype bfloat16
+	$(REPRODUCE) cifar10_cnn --seeds 1 --dtype bfloat16
 	for rate in linear constant; do for table in table4 table5; do \
 	  $(REPRODUCE) $$table --seeds 10 --lr-schedule $$rate; done; done
 	for rate in 0.01 0.1; do \
 	  $(REPRODUCE) higgs_7_20_20_2 --seeds 5 --lr-schedule constant --lr $$rate; done
 	for figure in 2 5 6 7 8 9; do $(REPRODUCE) figure$$figure; done
-	$(REPRODUCE) figure10 --precision bfloat16
-	$(COMPARE) --dataset mnist --seeds 3 --contestants all,$(NETS)
-	$(COMPARE) --dataset mnist --seeds 1 --contestants hist_gradient_boosting
+	$(REPRODUCE) figure10 --dtype bfloat16
+	$(COMPARE) --dataset mnist --seeds 3 --methods twice,$(NETS)
+	$(COMPARE) --dataset mnist --seeds 1 --methods hist_gradient_boosting
 	for set in higgs higgs28; do \
 	  $(COMPARE) --dataset $$set --seeds 10; \
-	  $(COMPARE) --dataset $$set --seeds 10 --lr 0.4 --contestants $(THREE); done
-	$(COMPARE) --dataset cifar10 --visits 8 --seeds 1 --contestants $(NETS)
-	$(COMPARE) --dataset cifar10 --visits 8 --seeds 4 --contestants $(THREE)
-	$(COMPARE) --dataset cifar10 --visits 8 --seeds 1 --lr 0.01 --contestants $(THREE)
+	  $(COMPARE) --dataset $$set --seeds 10 --lr 0.4 --methods $(THREE); done
+	$(COMPARE) --dataset cifar10 --visits 8 --seeds 1 --methods $(NETS)
+	$(COMPARE) --dataset cifar10 --visits 8 --seeds 4 --methods $(THREE)
+	$(COMPARE) --dataset cifar10 --visits 8 --seeds 1 --lr 0.01 --methods $(THREE)
 	$(BIN)/python docs/make_results.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
 .venv/demo: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) --editable '.[experiments]'
+	$(PIP) --editable '.[benchmarks]'
 	touch $@
 
 .venv/dev: pyproject.toml constraints.txt | .venv/bin/python

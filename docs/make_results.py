@@ -2,12 +2,12 @@
 
     python docs/make_results.py
 
-In the template ``${table:NAME}`` is the table of an experiment of ``python -m sk_sdlr.reproduce``,
-``${cell:NAME:CONTESTANT:COLUMN}`` a figure of it, both of the runs with a linear learning rate,
+In the template ``${table:NAME}`` is the table of an experiment of ``benchmarks.reproduce``,
+``${cell:NAME:METHOD:COLUMN}`` a figure of it, both of the runs with a linear learning rate,
 with ``NAME@constant`` of those with a constant one, and with ``NAME@constant@0.1`` of those with a
 constant one of 0.1, in place of the experiment's own; ``${comparison:NAME}`` is the table of
-``python -m sk_sdlr.compare``, ``NAME@0.4`` that at another rate; ``${machine}`` is what all of it
-was measured on. No figure is typed.
+``benchmarks.compare``, ``NAME@0.4`` that at another rate; ``${machine}`` is what all of it was
+measured on. No figure is typed.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sk_sdlr.compare._nets import net_for
-from sk_sdlr.compare._table import runs_of as comparison_runs
-from sk_sdlr.compare._table import tables
-from sk_sdlr.experiments._store import Record, RunStore
-from sk_sdlr.reproduce._tables import group, row_of, table
+from benchmarks._paired import grouped, row_of
+from benchmarks._store import Record, RunStore
+from benchmarks.compare._runs import runs_of as comparison_runs
+from benchmarks.compare._setups import setup_for
+from benchmarks.compare._table import tables
+from benchmarks.reproduce._tables import COLUMNS, CONTROL, table
 
 DOCS = Path(__file__).parent
 RESULTS, TEMPLATE, PAGE = DOCS / "results", DOCS / "results.template.md", DOCS / "results.md"
-COLUMNS = ("label", "error", "improvement", "seconds", "speedup", "ideal", "visits")
+CELLS = ("label", "error", "improvement", "seconds", "speedup", "ideal", "visits")
 PLACE = re.compile(r"\$\{([^}]+)\}")
 
 
@@ -37,8 +38,9 @@ def value_of(place: str) -> str:
     match place.split(":"):
         case ["table", name]:
             return table(name.partition("@")[0], runs_of(name))
-        case ["cell", name, contestant, column]:
-            return row_of(contestant, group(runs_of(name)))[COLUMNS.index(column)]
+        case ["cell", name, method, column]:
+            row = row_of(method, grouped(runs_of(name)), CONTROL, COLUMNS)
+            return row[CELLS.index(column)]
         case ["comparison", name]:
             return comparison(*name.partition("@")[::2])
         case ["machine"]:
@@ -48,9 +50,9 @@ def value_of(place: str) -> str:
 
 def comparison(name: str, rate: str) -> str:
     """Return the tables of a comparison, at the rate of the set or at another."""
-    net, store = net_for(name), RunStore(RESULTS / "compare" / f"{name}.json")
+    (net, visits), store = setup_for(name), RunStore(RESULTS / "compare" / f"{name}.json")
     lr = float(rate) if rate else net.lr
-    return "\n\n".join(tables(comparison_runs(store, name, net.visits, lr)))
+    return "\n\n".join(tables(comparison_runs(store, name, visits, lr)))
 
 
 def runs_of(name: str) -> list[Record]:
@@ -70,8 +72,8 @@ def machine() -> str:
     """Return the processor, its cores and the versions that all runs share."""
     found = {
         (
-            f"{run['circumstances']['cores']} cores of an {run['circumstances']['processor']}",
-            *(f"{k} {v}" for k, v in run["circumstances"]["versions"].items() if k != "sk_sdlr"),
+            f"{run['environment']['cores']} cores of an {run['environment']['processor']}",
+            *(f"{k} {v}" for k, v in run["environment"]["versions"].items() if k != "sk_sdlr"),
         )
         for path in sorted(RESULTS.rglob("*.json"))
         for run in RunStore(path)

@@ -9,8 +9,8 @@ learning rate, batch size and number of epochs. All figures are of this run, on 
 """
 
 # %%
-# The two sets and the four contestants
-# -------------------------------------
+# The two sets and the four nets
+# ------------------------------
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports go one way: policies, modules -> training -> estimators -> experiments."""
+"""Imports go one way: policies, modules -> training -> estimators."""
 
 import ast
 import sys
@@ -9,8 +9,6 @@ import pytest
 import sk_sdlr
 
 PACKAGE = Path(sk_sdlr.__file__).parent
-PUBLIC = [f"sk_sdlr.{name}" for name in ("policies", "modules", "estimators", "datasets")]
-EXPERIMENTS = "sk_sdlr.experiments"
 # What each layer may import beside itself and the standard library, and what of it not.
 ALLOWED = {
     "policies": {"torch", "numpy"},
@@ -27,13 +25,6 @@ ALLOWED = {
         "sk_sdlr.training",
     },
     "datasets": {"numpy", "scipy", "pandas", "sklearn", "pooch", "pyarrow"},
-    "experiments": {"torch", "numpy", "skorch", "sklearn", *PUBLIC},
-    "reproduce": {"torch", "numpy", "tqdm", "tabulate", "matplotlib", EXPERIMENTS, *PUBLIC},
-    "compare": {
-        *("torch", "numpy", "skorch", "sklearn", "tqdm", "tabulate", "matplotlib"),
-        EXPERIMENTS,
-        *PUBLIC,
-    },
 }
 FORBIDDEN = {"policies": {"torch.nn", "torch.optim", "torch.utils.data"}}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sk_sdlr.reproduce._figures import FIGURES
+from benchmarks.reproduce._figures import FIGURES
 
 DOCS = Path(__file__).parents[1] / "docs"
 MAKER = runpy.run_path(str(DOCS / "make_results.py"))
@@ -39,8 +39,8 @@ def test_a_place_of_no_known_kind_is_an_error():
 
 
 def test_runs_of_several_machines_are_not_mixed(monkeypatch):
-    circumstances = {"cores": 2, "processor": "A", "versions": {"torch": "1"}}
-    runs = [{"circumstances": circumstances}, {"circumstances": circumstances | {"cores": 4}}]
+    found = {"cores": 2, "processor": "A", "versions": {"torch": "1"}}
+    runs = [{"environment": found}, {"environment": found | {"cores": 4}}]
     monkeypatch.setitem(MAKER["machine"].__globals__, "RunStore", lambda path: runs)
     with pytest.raises(ValueError, match="more than one machine"):
         MAKER["machine"]()

@@ -1,0 +1,1 @@
+"""Shrinking beside its alternatives: ``python -m benchmarks.compare --dataset FILE.npz``."""

@@ -1,0 +1,1 @@
+"""Which policy does good, and which does harm: ``python -m benchmarks.policy_study``."""

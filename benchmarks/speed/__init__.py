@@ -1,0 +1,1 @@
+"""Seconds, microseconds a batch and memory: ``python -m benchmarks.speed``."""

@@ -1,1 +1,0 @@
-"""What `python -m sk_sdlr.reproduce` and `python -m sk_sdlr.compare` share."""

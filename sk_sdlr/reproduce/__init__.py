@@ -1,6 +1,0 @@
-"""The experiments of the sDLr paper: ``python -m sk_sdlr.reproduce table2``.
-
-References
-----------
-.. [1] S. Zheng, A. Vishnu, C. Ding, "Accelerating Deep Learning with Shrinkage and Recall", 2016.
-"""

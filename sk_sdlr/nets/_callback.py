@@ -33,8 +33,8 @@ class PolicyCallback(Callback):
     Raises
     ------
     TypeError
-        Before training: if `policy` is no policy or weighs rows, the criterion has no `reduction`, or
-        the net is an :class:`ActiveSetNet`, which takes a policy itself.
+        Before training: if `policy` is no policy or weighs rows, the criterion has no `reduction`,
+        or the net is an :class:`ActiveSetNet`, which takes a policy itself.
     ValueError
         Before training: if `full_at_end` is out of its range, the net has a second callback of this
         class, or its ``iterator_train`` has a sampler already or does not keep batches in order.

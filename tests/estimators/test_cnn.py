@@ -256,7 +256,7 @@ def test_bad_parameter_is_named_with_its_value_before_any_work(
 )
 def test_an_image_shape_of_as_many_features_that_is_no_shape_is_refused(image_shape, flat, y):
     message = (
-        f"'image_shape' .* must be three positive ints, .*Got {re.escape(f'{image_shape}')}"
+        f"The 'image_shape' .* must be three positive ints, .*Got {re.escape(f'{image_shape}')}"
     )
     with pytest.raises(ValueError, match=f"^{message}"):
         ShrinkingCNNClassifier(image_shape=image_shape).fit(flat, y)

@@ -91,6 +91,14 @@ class MLP(nn.Module):
         """Whether hidden layers have an activation only: no batch norm, no dropout."""
         return all(len(block) == 1 for block in self.after if isinstance(block, nn.Sequential))
 
+    def in_order(self) -> list[nn.Module]:
+        """Return the layers in the order in which they are called."""
+        parts: list[nn.Module] = []
+        for linear, after in zip(self.linears, self.after, strict=False):
+            parts += [linear, after]
+        parts.append(self.linears[-1])
+        return [*parts, nn.Sigmoid()] if self.output_activation == "sigmoid" else parts
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs (logits for "softmax") of shape (n_samples, n_outputs)."""
         for linear, after in zip(self.linears, self.after, strict=False):

@@ -101,3 +101,46 @@ def _by_onednn(a: Tensor, b: Tensor) -> bool:
         and a.dtype == torch.float32
         and a.device.type == "cpu"
     )
+
+
+def affine_into(
+    out: Tensor, x: Tensor, weight_t: Tensor, bias: Tensor | None, alpha: float
+) -> Tensor:
+    """Return alpha x W' + b, written to `out` if that is the faster way.
+
+    Parameters
+    ----------
+    out : Tensor of shape (m, n)
+        May be filled.
+    x : Tensor of shape (m, k)
+        Any strides.
+    weight_t : Tensor of shape (k, n)
+        W'.
+    bias : Tensor of shape (n,) or None
+        Added to each row.
+    alpha : float
+        Multiplies the product.
+
+    Returns
+    -------
+    result : Tensor of shape (m, n)
+        The sum.
+    """
+    if _by_onednn(x, weight_t):
+        if alpha == 1:
+            return _LINEAR(x, weight_t.t(), bias, "none", [], "")
+        product = _LINEAR(x, weight_t.t(), None, "none", [], "")
+        return product.mul_(alpha) if bias is None else torch.add(bias, product, alpha=alpha, out=product)
+    if bias is None:
+        return out.addmm_(x, weight_t, beta=0, alpha=alpha)
+    return torch.addmm(bias, x, weight_t, alpha=alpha, out=out)
+
+
+def product_into(out: Tensor, a: Tensor, b: Tensor, alpha: float) -> None:
+    """Write alpha a b into `out`, of shape (m, n)."""
+    addmm_(out, a, b, beta=0, alpha=alpha)
+
+
+def add_product_(out: Tensor, a: Tensor, b: Tensor, *, beta: float, alpha: float) -> None:
+    """Write beta out + alpha a b into `out`, of shape (m, n)."""
+    addmm_(out, a, b, beta=beta, alpha=alpha)

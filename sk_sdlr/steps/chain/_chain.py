@@ -1,0 +1,135 @@
+"""The step of a net that is a chain of layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
+
+from .._objective import Objective
+from .._step import Batches, set_learning_rate
+from ._linear import Linear
+from ._losses import make_loss
+from ._parameters import DirectUpdate, Segment
+from ._registry import layers_of, parts_of
+from ._workspace import Workspace
+
+
+class ChainStep:
+    """The step of a chain of layers, in closed form.
+
+    Every parameter is a view of a flat buffer, every intermediate a view of a buffer that is made
+    once. Rows are samples. For SGD without momentum the products that would make the gradients of
+    the matrices make the update itself.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The net. Until :meth:`close` its parameters are views of what is trained.
+    objective : Objective
+        What is minimised.
+    optimizer : torch.optim.Optimizer
+        Holds the module's parameters. Its settings are read at each batch.
+    """
+
+    def __init__(self, module: nn.Module, objective: Objective, optimizer: Optimizer) -> None:
+        # Without gradients this does nothing but tell torch's schedulers that steps are made.
+        optimizer.zero_grad()
+        optimizer.step()
+        self.module, self.objective, self.optimizer = module, objective, optimizer
+        self.layers = layers_of(parts_of(module) or [])
+        self.segments = self._make_segments()
+        self.direct = self._make_direct()
+        self.batch_size = 0
+
+    @torch.inference_mode()
+    def __call__(self, batches: Batches) -> Tensor:
+        """Learn each batch; see :class:`Step`."""
+        if batches.batch_size != self.batch_size:
+            self._bind(batches.batch_size)
+        self.loss.begin(batches)
+        size, output = batches.batch_size, batches.x
+        weight = None
+        for i, begin in enumerate(range(0, batches.x.shape[0], size)):
+            rows = slice(begin, begin + size)
+            if batches.lr_factors is not None:
+                set_learning_rate(self.optimizer.param_groups, batches.lr_factors[i])
+            if batches.weight is not None:
+                weight = batches.weight[rows]
+            output = self._learn(batches.x[rows], begin, weight)
+        self.loss.end(batches)
+        return output
+
+    def close(self) -> None:
+        """Give the module tensors of its own again, and the optimiser its state."""
+        for segment in self.segments:
+            segment.close()
+        for layer in self.layers:
+            layer.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: once closed, all is in module and optimiser."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Do nothing; see :meth:`state_dict`."""
+
+    def _learn(self, x: Tensor, begin: int, weight: Tensor | None) -> Tensor:
+        if self.direct is not None:
+            self.direct.read_settings()
+        for layer in self.layers:
+            x = layer.forward(x)
+        gradient = self.loss.gradient(x, begin, weight)
+        for layer in reversed(self.layers):
+            gradient = layer.backward(gradient)
+        if self.direct is not None:
+            self.direct.step()
+        else:
+            for segment in self.segments:
+                segment.step()
+        return x
+
+    def _make_segments(self) -> list[Segment]:
+        """Lay out the parameters, group by group, matrices first."""
+        of_layers = [p for layer in self.layers for p in layer.parameters]
+        ordered = sorted(of_layers, key=lambda p: p.dim() != 2)
+        segments = []
+        for i, group in enumerate(self.optimizer.param_groups):
+            own = set(map(id, group["params"]))
+            parameters = [p for p in ordered if id(p) in own]
+            if parameters:
+                segments.append(Segment(self.optimizer, i, parameters))
+        return segments
+
+    def _make_direct(self) -> DirectUpdate | None:
+        """Return the update of plain SGD, and let the linear layers make it."""
+        group = self.optimizer.param_groups[0]
+        if type(self.optimizer) is not SGD or group["momentum"] or len(self.segments) > 1:
+            return None
+        linears = [layer for layer in self.layers if isinstance(layer, Linear)]
+        direct = DirectUpdate(self.segments[0], len(linears))
+        for linear in linears:
+            linear.direct = direct
+        return direct
+
+    def _bind(self, batch_size: int) -> None:
+        views = {
+            id(parameter): (value, gradient)
+            for segment in self.segments
+            for parameter, value, gradient in zip(
+                segment.parameters, segment.values, segment.gradients, strict=True
+            )
+        }
+        first = self.layers_with_width()
+        work, width = Workspace(batch_size, self.segments[0].flat), first
+        for layer in self.layers:
+            pairs = [views[id(parameter)] for parameter in layer.parameters]
+            width = layer.bind(work, width, [a for a, _ in pairs], [b for _, b in pairs])
+        self.loss = make_loss(self.objective.criterion, width, self.segments[0].flat)
+        self.batch_size = batch_size
+
+    def layers_with_width(self) -> int:
+        """Return the columns of what goes into the first layer with weights."""
+        return next(layer.parameters[0].shape[-1] for layer in self.layers if layer.parameters)

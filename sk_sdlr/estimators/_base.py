@@ -179,9 +179,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self.net_ = self._make_net(rows, batch_size, seed, before)
         return self._train(train, valid)
 
-    def _partial_fit(
-        self, X: Any, y: Any, sample_weight: Any, classes: Any = None
-    ) -> BaseShrinkingEstimator:
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
         """Visit each row once, at the learning rate `lr`."""
         with self._unchanged_by_errors():
             self._learn_classes(classes)

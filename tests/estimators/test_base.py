@@ -81,7 +81,7 @@ def test_sigmoid_targets_outside_the_unit_interval_are_refused():
 
 
 def test_a_bad_second_fit_leaves_the_first_in_place():
-    net = ShrinkingDNNClassifier(random_state=0, max_epochs=1).fit(X, Y)
+    net = ShrinkingDNNClassifier((4,), max_epochs=1).fit(X, Y)
     before, predicted = vars(net).copy(), net.predict_proba(X)
     # Other features and other classes, so that whatever is kept of them can be seen.
     for bad, message in ((with_bad_value(np.nan)[:, :2], "NaN"), (X[:30, :2], "inconsistent")):

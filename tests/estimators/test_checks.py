@@ -29,28 +29,45 @@ class Small(nn.Module):
         return self.layers(x)
 
 
+KINDS = [getattr(package, name) for name in package.__all__]
+# A third of the epochs, at a higher rate, and small nets: the data of the checks are easy.
+SHORT = {"max_epochs": 10, "lr": 0.01}
+LAYERS = [("conv", 8, 3, 1), ("relu",), ("linear", 32), ("relu",)]
+SMALL = {
+    "hidden_layer_sizes": (32,),
+    "pretrain_epochs": 3,
+    "layers": LAYERS,
+    "module": Small,
+    "module__n_hidden": 16,
+}
+
+
 def of_each_kind(**params):
-    """Return one of each of the eight estimators."""
-    kinds = [getattr(package, name) for name in package.__all__]
-    of_module = {"module": Small, "module__n_hidden": 16}
+    """Return one of each of the eight estimators, with those of the parameters that it has."""
+    module = {"module": Small}
+    estimators = [kind(**module if "module" in kind().get_params() else {}) for kind in KINDS]
     return [
-        kind(**of_module if "module" in kind().get_params() else {}, **params) for kind in kinds
+        estimator.set_params(**{key: params[key] for key in params if is_of(estimator, key)})
+        for estimator in estimators
     ]
 
 
-# A third of the epochs, at a higher rate: the data of the checks are easy.
-SHORT = {"max_epochs": 10, "lr": 0.01}
-PLAIN_NET = PLAIN | {"random_state": None, "max_epochs": 15, "lr": 0.02}
+def is_of(estimator, parameter):
+    return parameter.split("__")[0] in estimator.get_params()
+
+
 # What a policy does is the same in all of them; the smallest net is trained fastest.
+PLAIN_NET = PLAIN | {"random_state": None, "max_epochs": 15, "lr": 0.02}
 WITH_POLICY = [ShrinkingDNNClassifier(**PLAIN_NET, policy=policy()) for policy in POLICIES.values()]
-LAYERS = [("conv", 8, 3, 1), ("relu",), ("linear", 32), ("relu",)]
 OTHERWISE = [
-    ShrinkingDBNClassifier((20,), **SHORT, pretrain_shrink=True, cd_k=2, persistent=True),
+    ShrinkingDBNClassifier(
+        (20,), **SHORT, pretrain_epochs=3, pretrain_shrink=True, cd_k=2, persistent=True
+    ),
     *([ShrinkingCNNClassifier(LAYERS, **SHORT, dtype="bfloat16")] if has_bfloat16("cpu") else []),
 ]
 
 
-@parametrize_with_checks(of_each_kind(**SHORT) + WITH_POLICY + OTHERWISE)
+@parametrize_with_checks(of_each_kind(**SHORT, **SMALL) + WITH_POLICY + OTHERWISE)
 @pytest.mark.filterwarnings("default")  # the checks provoke scikit-learn's own warnings
 def test_estimator_passes_scikit_learns_check(estimator, check):
     check(estimator)

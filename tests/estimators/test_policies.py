@@ -154,8 +154,10 @@ def noise(n_samples):
     return rng.normal(size=(n_samples, 5)), (rng.random(n_samples) < 0.4).astype(int)
 
 
-@pytest.mark.parametrize("alpha", [None, 0.5])
-@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+LOSSES = [("cross_entropy", 0.5), ("squared_error", None)]
+
+
+@pytest.mark.parametrize(("loss", "alpha"), LOSSES)
 def test_on_noise_auto_is_ordinary_training_bit_for_bit(loss, alpha):
     X, y = noise(2000)
     net = ShrinkingDNNClassifier(**SMALL, loss=loss, alpha=alpha, max_epochs=6).fit(X, y)
@@ -164,23 +166,21 @@ def test_on_noise_auto_is_ordinary_training_bit_for_bit(loss, alpha):
     assert_array_equal(net.predict_proba(X), ordinary.predict_proba(X))
 
 
-@pytest.mark.parametrize("alpha", [None, 0.5])
-@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+@pytest.mark.parametrize(("loss", "alpha"), LOSSES)
 def test_on_clean_data_auto_visits_far_fewer_rows_and_learns_them_all(loss, alpha):
     X, y = make_blobs(2000, 5, centers=3, cluster_std=0.5, random_state=0)
     params = SMALL | {"max_epochs": 20, "lr": 0.01, "batch_size": 16}
     net = ShrinkingDNNClassifier(**params, loss=loss, alpha=alpha).fit(X, y)
-    assert sum(sizes(net)) < 0.85 * 20 * 2000  # .58 to .79 with six seeds
+    assert sum(sizes(net)) < 0.8 * 20 * 2000  # .58 to .68 with six seeds
     # A step of a fifth leaves 20 batches, and 1/10 of the rows left out are sampled.
     assert 320 < min(sizes(net)) < 700
     assert sizes(net)[-2:] == [2000] * 2
     assert net.score(X, y) > 0.99
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_of_mislabelled_rows_the_sample_brings_them_back_soon(seed):
-    X, y = make_blobs(600, 20, centers=2, random_state=seed)
-    is_wrong = np.random.default_rng(seed).random(600) < 0.2
+def test_of_mislabelled_rows_the_sample_brings_them_back_soon():
+    X, y = make_blobs(600, 20, centers=2, random_state=0)
+    is_wrong = np.random.default_rng(0).random(600) < 0.2
     longest = []
     for labels in (y, np.where(is_wrong, 1 - y, y)):
         net = ShrinkingDNNClassifier((256,), dropout=0.0, batch_size=8, lr=0.005, max_epochs=20)
@@ -194,9 +194,9 @@ def test_of_mislabelled_rows_the_sample_brings_them_back_soon(seed):
 @pytest.mark.parametrize("alpha", [None, 0.5])
 def test_a_regressor_with_noise_of_one_kind_trains_on_all_rows(alpha):
     X, y = make_friedman1(1000, noise=5, random_state=0)
-    net = ShrinkingDNNRegressor(**SMALL, alpha=alpha, max_epochs=10).fit(X, y)
-    assert sizes(net) == [1000] * 10
-    ordinary = ShrinkingDNNRegressor(**SMALL, s=0, max_epochs=10).fit(X, y)
+    net = ShrinkingDNNRegressor(**SMALL, alpha=alpha, max_epochs=6).fit(X, y)
+    assert sizes(net) == [1000] * 6
+    ordinary = ShrinkingDNNRegressor(**SMALL, s=0, max_epochs=6).fit(X, y)
     assert_array_equal(net.predict(X), ordinary.predict(X))
 
 

@@ -183,19 +183,21 @@ def test_the_moments_of_the_optimiser_go_on(curve, optimizer):
 # Parameters of the module
 
 
+DNN = {"hidden_layer_sizes": 4}
+DBN = DNN | {"pretrain_epochs": 1}
 OWN = {"module": Net, "module__n_hidden": 4}
 
 
 @pytest.mark.parametrize(
     ("kind", "before", "after", "name"),
     [
-        (ShrinkingDNNClassifier, {}, {"hidden_layer_sizes": (8,)}, "hidden_layer_sizes"),
-        (ShrinkingDNNClassifier, {}, {"activation": "tanh"}, "activation"),
-        (ShrinkingDNNClassifier, {}, {"dropout": 0.5}, "dropout"),
-        (ShrinkingDNNClassifier, {}, {"batch_norm": False}, "batch_norm"),
-        (ShrinkingDNNClassifier, {}, {"loss": "squared_error"}, "loss"),
-        (ShrinkingDNNRegressor, {}, {"output_activation": "sigmoid"}, "output_activation"),
-        (ShrinkingDBNClassifier, {}, {"dropout": 0.5}, "dropout"),
+        (ShrinkingDNNClassifier, DNN, {"hidden_layer_sizes": (8,)}, "hidden_layer_sizes"),
+        (ShrinkingDNNClassifier, DNN, {"activation": "tanh"}, "activation"),
+        (ShrinkingDNNClassifier, DNN, {"dropout": 0.5}, "dropout"),
+        (ShrinkingDNNClassifier, DNN, {"batch_norm": False}, "batch_norm"),
+        (ShrinkingDNNClassifier, DNN, {"loss": "squared_error"}, "loss"),
+        (ShrinkingDNNRegressor, DNN, {"output_activation": "sigmoid"}, "output_activation"),
+        (ShrinkingDBNClassifier, DBN, {"dropout": 0.5}, "dropout"),
         (ShrinkingCNNClassifier, {}, {"layers": [("linear", 3)]}, "layers"),
         (ShrinkingCNNClassifier, {}, {"image_shape": (2, 2, 2)}, "image_shape"),
         (ShrinkingClassifier, OWN, {"module__n_hidden": 5}, "module__n_hidden"),

@@ -30,7 +30,7 @@ class Net(nn.Module):
 # One of each kind, with everything that draws random numbers.
 KINDS = {
     "dnn": lambda **params: ShrinkingDNNClassifier((16,), dropout=0.2, **params),
-    "dbn": lambda **params: ShrinkingDBNClassifier((16,), dropout=0.2, **params),
+    "dbn": lambda **params: ShrinkingDBNClassifier((16,), dropout=0.2, pretrain_epochs=3, **params),
     "cnn": lambda **params: ShrinkingCNNClassifier(
         [("conv", 4, (1, 3)), ("relu",)], dropout=0.2, **params
     ),

@@ -73,7 +73,7 @@ def test_adamw_is_not_adam(table):
 def test_each_group_of_parameters_keeps_its_learning_rate(table, lr_schedule, go_on):
     """The first layer learns at a rate of 0: only the second one moves."""
 
-    def make(groups, lr):
+    def make(groups, lr, weight_decay=0.0):
         parameters = groups[0]["params"]
         rates = [{"params": parameters[:2], "lr": 0.0}, {"params": parameters[2:], "lr": 10 * lr}]
         return SGD(rates, lr=lr)

@@ -63,6 +63,7 @@ class CallbackListener(Listener):
     def on_batch_begin(self, x: Tensor, y: Tensor, *, training: bool) -> None:
         """Notify of a batch."""
         self.net.notify("on_batch_begin", batch=(x, y), training=training)
+        self._set_mode(training)
 
     def on_batch_end(
         self, x: Tensor, y: Tensor, loss: Tensor, output: Tensor, *, training: bool
@@ -78,3 +79,9 @@ class CallbackListener(Listener):
         self.net.notify(
             "on_grad_computed", named_parameters=parameters, batch=(x, y), training=True
         )
+        self._set_mode(True)
+
+    def _set_mode(self, training: bool) -> None:
+        # A callback that predicts leaves the module in evaluation mode.
+        if self.net.module_.training != training:
+            self.net.module_.train(training)

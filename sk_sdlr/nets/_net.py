@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import fields
+from itertools import chain
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, PrintLog
 from skorch.utils import to_tensor
 from torch import Generator, nn
+from torch.optim import Optimizer
 from torch.utils.data import TensorDataset
 
 from ..policies import Policy
@@ -153,10 +155,16 @@ class ActiveSetNet(NeuralNet):
         finally:
             del self._predecessor
         self.history_ = net.history_
-        mine, other = self.optimizer_.state_dict(), net.optimizer_.state_dict()
         if type(self.optimizer_) is type(net.optimizer_):
-            self.optimizer_.load_state_dict(mine | {"state": other["state"]})
+            self._take_over_state(net.optimizer_)
         return self
+
+    def _take_over_state(self, other: Optimizer) -> None:
+        # Both have the same parameters, but maybe in other groups; torch numbers them by these.
+        groups = self.optimizer_.param_groups
+        number = {p: i for i, p in enumerate(chain(*(group["params"] for group in groups)))}
+        state = {number[p]: state for p, state in other.state.items() if p in number}
+        self.optimizer_.load_state_dict(self.optimizer_.state_dict() | {"state": state})
 
     def initialize_module(self) -> ActiveSetNet:
         """Make the module; raise ValueError if what is made is none."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import fields
-from itertools import chain
 from typing import Any
 
 import torch
@@ -13,7 +12,6 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, PrintLog
 from skorch.utils import to_tensor
 from torch import Generator, nn
-from torch.optim import Optimizer
 from torch.utils.data import TensorDataset
 
 from ..policies import Policy
@@ -22,6 +20,7 @@ from ..runs._seeding import seeded
 from ..steps import Objective
 from ._batch_hooks import CallbackListener
 from ._history import HistoryWriter, complete_epochs
+from ._optimizer_state import take_over_state
 from ._tensors import dataset_for_callbacks, tensors_of
 from ._warnings import warn_if_partial_set
 
@@ -156,15 +155,8 @@ class ActiveSetNet(NeuralNet):
             del self._predecessor
         self.history_ = net.history_
         if type(self.optimizer_) is type(net.optimizer_):
-            self._take_over_state(net.optimizer_)
+            take_over_state(self.optimizer_, net.optimizer_)
         return self
-
-    def _take_over_state(self, other: Optimizer) -> None:
-        # Both have the same parameters, but maybe in other groups; torch numbers them by these.
-        groups = self.optimizer_.param_groups
-        number = {p: i for i, p in enumerate(chain(*(group["params"] for group in groups)))}
-        state = {number[p]: state for p, state in other.state.items() if p in number}
-        self.optimizer_.load_state_dict(self.optimizer_.state_dict() | {"state": state})
 
     def initialize_module(self) -> ActiveSetNet:
         """Make the module; raise ValueError if what is made is none."""
@@ -178,6 +170,13 @@ class ActiveSetNet(NeuralNet):
             )
         return self
 
+    def initialize_optimizer(self) -> ActiveSetNet:
+        """Make the optimiser, and note the rates that it begins with."""
+        super().initialize_optimizer()
+        for group in self.optimizer_.param_groups:
+            group.setdefault("initial_lr", group["lr"])  # where schedulers that go on look for it
+        return self
+
     def initialize_callbacks(self) -> ActiveSetNet:
         """Make the callbacks, but keep the state of those that a predecessor has already."""
         before = self._predecessor
@@ -189,6 +188,13 @@ class ActiveSetNet(NeuralNet):
     def _given_callbacks(self) -> list[Any]:
         given = self.callbacks if isinstance(self.callbacks, list) else [self.callbacks]
         return [bool(self.verbose), *map(id, given)]
+
+    def _set_params_callback(self, **params: Any) -> ActiveSetNet:
+        # skorch wants a callback to be there already; a silent net may have none.
+        if "callbacks" in params:
+            self.callbacks = params.pop("callbacks")
+            self._initialize_callbacks()
+        return super()._set_params_callback(**params) if params else self
 
     def _initialize_module(self, reason: str | None = None) -> Any:
         # A callback such as InputShapeSetter may set a parameter of the module that is there.

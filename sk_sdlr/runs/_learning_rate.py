@@ -35,7 +35,9 @@ class LearningRate:
 
     def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
         self.optimizer = optimizer
-        for group in optimizer.param_groups:
+        # Without a schedule the rates, and where they began, are somebody else's: a callback's.
+        self.is_scheduled = schedule is not None
+        for group in self._groups:
             group["initial_lr"] = group["lr"]  # where torch's schedulers have it too
         self.factor = LR_SCHEDULES[schedule] if isinstance(schedule, str) else None
         self.scheduler = schedule(optimizer) if callable(schedule) else None
@@ -44,6 +46,10 @@ class LearningRate:
     def current(self) -> float:
         """The learning rate (of the first group)."""
         return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
+    def _groups(self) -> list[dict[str, Any]]:
+        return self.optimizer.param_groups if self.is_scheduled else []
 
     def begin_epoch(self, budget: Budget) -> None:
         """Set the rate with which an epoch begins."""
@@ -84,9 +90,12 @@ class LearningRate:
             self.scheduler.step()
 
     def restore(self) -> None:
-        """Leave the initial rates: the next run begins with them, or with what is set by then."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = group.pop("initial_lr")
+        """Leave the initial rates: the next run begins with them, or with what is set by then.
+
+        Those that a callback has set in a run without a schedule stay.
+        """
+        for group in self._groups:
+            group["lr"] = group["initial_lr"]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of torch's scheduler; the rates themselves are the optimiser's."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from sklearn.base import is_classifier
+from skorch.callbacks import InputShapeSetter
+
 from ..nets import ActiveSetNet
 from ..policies import Policy
 from ._dtypes import autocast_type
@@ -57,6 +61,8 @@ def net_parameters(
         "verbose": int(estimator.verbose),
         "random_state": seed,
     }
+    if is_classifier(estimator):
+        params["classes"] = np.arange(len(estimator.classes_))
     if once:
         params |= {"policy": None, "max_epochs": 1, "max_passes": None}
         params |= {"lr_schedule": None, "full_at_end": 0.0}
@@ -84,3 +90,18 @@ def check_module_unchanged(estimator: Any, rows: Rows, net: ActiveSetNet) -> Non
                 f"The {name!r} parameter of a module that is trained on must be left as it was, "
                 f"{made[name]!r}. Got {wanted[name]!r} instead. warm_start=False makes a new one."
             )
+
+
+def set_input_shapes(net: ActiveSetNet, X: Any) -> None:
+    """Let skorch's InputShapeSetter do its work now, before the module is checked and laid out.
+
+    Parameters
+    ----------
+    net : ActiveSetNet
+        A new net, initialised.
+    X : array-like of shape (n_samples, ...)
+        Features.
+    """
+    for _, callback in net.callbacks_:
+        if isinstance(callback, InputShapeSetter):
+            callback.on_train_begin(net, X, None)

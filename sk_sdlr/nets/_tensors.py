@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -47,25 +48,25 @@ def tensors_of(dataset: Any, device: str | torch.device) -> tuple[Tensor, ...]:
     )
 
 
-def dataset_for_callbacks(dataset: Any) -> Any:
+def dataset_for_callbacks(dataset: Any, scored: Callable[[Any], Any]) -> Any:
     """Return what callbacks know how to take X and y from.
 
     Parameters
     ----------
     dataset : Dataset
-        The data. What skorch makes of arrays is kept; a TensorDataset becomes one of that kind,
-        without sample weights.
+        The data: TensorDataset, skorch Dataset of arrays, or a Subset of one.
+    scored : callable
+        Makes of the targets what predictions are compared with.
 
     Returns
     -------
     dataset : Dataset
-        The same rows.
+        The same rows, without sample weights.
     """
-    if isinstance(dataset, TensorDataset):
-        return Dataset(*dataset.tensors[:2])
     if isinstance(dataset, Subset):
-        return Subset(dataset_for_callbacks(dataset.dataset), dataset.indices)
-    return dataset
+        return Subset(dataset_for_callbacks(dataset.dataset, scored), dataset.indices)
+    X, y = dataset.tensors[:2] if isinstance(dataset, TensorDataset) else (dataset.X, dataset.y)
+    return Dataset(X, None if y is None else scored(y))
 
 
 def _describe(dataset: Any) -> str:

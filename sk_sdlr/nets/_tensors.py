@@ -36,16 +36,9 @@ def tensors_of(dataset: Any, device: str | torch.device) -> tuple[Tensor, ...]:
         rows = torch.as_tensor(dataset.indices)
         whole = tensors_of(dataset.dataset, "cpu")
         return tuple(tensor[rows].to(device) for tensor in whole)
-    if isinstance(dataset, TensorDataset) and len(dataset.tensors) in (2, 3):
-        return tuple(tensor.to(device) for tensor in dataset.tensors)
-    if isinstance(dataset, Dataset) and not isinstance(dataset.X, dict | list | tuple):
-        X = to_tensor(dataset.X, device)
-        y = torch.zeros(len(dataset)) if dataset.y is None else to_tensor(dataset.y, device)
-        return X, y
-    raise TypeError(
-        "ActiveSetNet needs one array of features and one of targets. "
-        f"Got {_describe(dataset)} instead."
-    )
+    X, y, *weight = _arrays(dataset)
+    y = torch.zeros(len(X)) if y is None else y
+    return tuple(to_tensor(array, device) for array in (X, y, *weight))
 
 
 def dataset_for_callbacks(dataset: Any, scored: Callable[[Any], Any]) -> Any:
@@ -65,8 +58,19 @@ def dataset_for_callbacks(dataset: Any, scored: Callable[[Any], Any]) -> Any:
     """
     if isinstance(dataset, Subset):
         return Subset(dataset_for_callbacks(dataset.dataset, scored), dataset.indices)
-    X, y = dataset.tensors[:2] if isinstance(dataset, TensorDataset) else (dataset.X, dataset.y)
+    X, y = _arrays(dataset)[:2]
     return Dataset(X, None if y is None else scored(y))
+
+
+def _arrays(dataset: Any) -> tuple[Any, ...]:
+    if isinstance(dataset, TensorDataset) and len(dataset.tensors) in (2, 3):
+        return dataset.tensors
+    if isinstance(dataset, Dataset) and not isinstance(dataset.X, dict | list | tuple):
+        return dataset.X, dataset.y
+    raise TypeError(
+        "ActiveSetNet needs one array of features and one of targets. "
+        f"Got {_describe(dataset)} instead."
+    )
 
 
 def _describe(dataset: Any) -> str:

@@ -57,7 +57,8 @@ class ShrinkingClassifierMixin(ClassifierMixin):
         Raises
         ------
         ValueError
-            If the data are not valid, or `classes` is missing at the first call.
+            If the data are not valid, `early_stopping` is on, or `classes` is missing at the first
+            call.
         """
         _check_partial_fit_first_call(self, classes)
         return self._partial_fit(X, y, sample_weight)
@@ -180,7 +181,7 @@ class ShrinkingRegressorMixin(RegressorMixin):
         Raises
         ------
         ValueError
-            If the data are not valid.
+            If the data are not valid, or `early_stopping` is on.
         """
         return self._partial_fit(X, y, sample_weight)
 

@@ -256,7 +256,7 @@ def test_bad_parameter_is_named_with_its_value_before_any_work(
 )
 def test_an_image_shape_of_as_many_features_that_is_no_shape_is_refused(image_shape, flat, y):
     message = (
-        f"image_shape must be three positive ints, .*image_shape={re.escape(f'{image_shape}')}"
+        f"The 'image_shape' .* must be three positive ints, .*Got {re.escape(f'{image_shape}')}"
     )
     with pytest.raises(ValueError, match=f"^{message}"):
         ShrinkingCNNClassifier(image_shape=image_shape).fit(flat, y)
@@ -265,7 +265,7 @@ def test_an_image_shape_of_as_many_features_that_is_no_shape_is_refused(image_sh
 @pytest.mark.parametrize("kind", KINDS)
 def test_layers_that_do_not_fit_are_told_before_any_work(kind, flat, y):
     net = kind("mnist")
-    message = r"layers\[0\]=\('conv', 20, 5\) does not fit .* 1 maps of 1 x 50 pixels"
+    message = r"'layers\[0\]' .* must fit .* 1 maps of 1 x 50 pixels\. Got \('conv', 20, 5\) "
     with pytest.raises(ValueError, match=message):
         net.fit(flat[:, :50], y)
     assert not hasattr(net, "net_")

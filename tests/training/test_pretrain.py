@@ -274,9 +274,7 @@ def test_nan_in_the_data_is_an_error():
 )
 def test_parameters_out_of_range_are_named(name, value):
     params = {"hidden_layer_sizes": (8,)} | {name: value}
-    with pytest.raises(
-        ValueError, match=rf"^{name} must be .*however: {name}={re.escape(repr(value))}"
-    ):
+    with pytest.raises(ValueError, match=rf"{name}.* must be .*{re.escape(repr(value))}"):
         pretrain(DIGITS, **params, generator=torch.Generator())
 
 

@@ -42,7 +42,9 @@ class Own(Notified):
 
 def seeing(*hooks):
     """A callback with these hooks."""
-    return type("Sees", (Callback,), {hook: lambda self, net, *args, **kw: None for hook in hooks})()
+    return type(
+        "Sees", (Callback,), {hook: lambda self, net, *args, **kw: None for hook in hooks}
+    )()
 
 
 @pytest.mark.parametrize(

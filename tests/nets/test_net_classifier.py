@@ -31,7 +31,11 @@ def test_predictions_are_of_classes(criterion, n_classes):
     net = make_classifier(**params, max_epochs=30)
     net.fit(X, y if criterion is nn.CrossEntropyLoss else one_hot(y, n_classes))
     outputs = net.forward(X)
-    p = outputs.softmax(1) if criterion is nn.CrossEntropyLoss else outputs / outputs.sum(1)[:, None]
+    p = (
+        outputs.softmax(1)
+        if criterion is nn.CrossEntropyLoss
+        else outputs / outputs.sum(1)[:, None]
+    )
     np.testing.assert_allclose(net.predict_proba(X), p, rtol=1e-5)
     np.testing.assert_array_equal(net.predict(X), outputs.argmax(1))
     assert net.classes_.tolist() == list(range(n_classes))

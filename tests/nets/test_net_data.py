@@ -1,6 +1,7 @@
 """Data of all kinds, and what a policy is told of them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -194,4 +195,4 @@ def test_rows_that_are_learnt_leave_and_come_back(step, alpha):
     assert min(sizes) < N_SAMPLES / 2
     assert N_SAMPLES in sizes[sizes.index(min(sizes)) :]
     left = [threshold is not None for threshold in column(net, "threshold")[:-1]]
-    assert left == [after < before for before, after in zip(sizes, sizes[1:], strict=False)]
+    assert left == [after < before for before, after in pairwise(sizes)]

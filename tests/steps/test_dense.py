@@ -83,7 +83,7 @@ def assert_same_training(net, loss, optimizer, batches, n_calls, **tolerance):
     close(dict(net.named_parameters()), dict(twin.named_parameters()))
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@settings(deadline=None, derandomize=True, max_examples=60)
 @given(
     sizes=st.lists(st.integers(1, 5), min_size=2, max_size=5),
     batch_size=st.integers(1, 8),

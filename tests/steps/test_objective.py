@@ -37,16 +37,18 @@ LOSSES = [
 
 
 @pytest.mark.parametrize(("criterion", "output", "target"), LOSSES)
-def test_mean_of_the_errors_is_the_criterion(criterion, output, target):
-    errors = Objective(criterion).loss(output, target)
-    assert errors.shape == (N_SAMPLES,)
-    torch.testing.assert_close(errors.mean(), criterion(output, target))
-
-
-@pytest.mark.parametrize(("criterion", "output", "target"), LOSSES)
-def test_each_error_is_the_criterion_of_its_sample_alone(criterion, output, target):
+def test_each_loss_is_the_criterion_of_its_sample_alone(criterion, output, target):
+    loss = Objective(criterion).loss(output, target)
     alone = [criterion(output[i : i + 1], target[i : i + 1]) for i in range(N_SAMPLES)]
-    torch.testing.assert_close(Objective(criterion).loss(output, target), torch.stack(alone))
+    torch.testing.assert_close(loss, torch.stack(alone))
+    torch.testing.assert_close(loss.mean(), criterion(output, target))
+
+
+def test_a_loss_counts_by_the_weight_of_its_class():
+    weight = torch.tensor([1.0, 0.5, 0.0, 2.0])
+    loss = Objective(nn.CrossEntropyLoss(weight)).loss(OUTPUT, CLASSES)
+    plain = Objective(nn.CrossEntropyLoss()).loss(OUTPUT, CLASSES)
+    torch.testing.assert_close(loss, weight[CLASSES] * plain)
 
 
 @pytest.mark.parametrize("criterion", [nn.CrossEntropyLoss(), SquaredError()])

@@ -63,7 +63,7 @@ def ours(name, s, callbacks):
         optimizer="adam",
         lr=LR,
         lr_schedule="linear",
-        anneal=0.1,
+        full_at_end=0.1,
         batch_size=BATCH_SIZE,
         max_epochs=EPOCHS[name],
         device="cpu",

@@ -77,7 +77,7 @@ def run(data, rule, seed):
         batch_norm=False,
         lr=0.003,
         batch_size=64,
-        max_visits=RUN["visits"],
+        max_passes=RUN["visits"],
         device="cpu",
         callbacks=[follow],
         random_state=seed,

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from ..steps._step import set_learning_rate
 from ._budget import Budget
+from ._plain import plain
 
 LR_SCHEDULES: dict[str, Callable[[float], float]] = {
     "linear": lambda progress: 1 - progress,
@@ -35,6 +36,7 @@ class LearningRate:
 
     def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
         self.optimizer = optimizer
+        plain(optimizer.param_groups)  # numbers that are the same before and after they are stored
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]  # where torch's schedulers have it too
         self.factor = LR_SCHEDULES[schedule] if isinstance(schedule, str) else None

@@ -26,7 +26,7 @@ class EarlyStopping:
 
     def __init__(self, module: nn.Module, n_iter_no_change: int, tol: float) -> None:
         self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
+        self.tol = float(tol)
         self.best = Snapshot(module)
         self.bound = inf
         self.n_misses = 0

@@ -99,8 +99,7 @@ class Run:
     duration (seconds) and, with validation rows, valid_loss.
 
     The caller may stop between any two epochs, where torch's random state and number of threads are
-    the caller's own. There :meth:`state_dict` is to be taken: once the loop is left, early stopping
-    has put its best weights into place.
+    the caller's own, and go on by another loop over the run, or elsewhere by :meth:`state_dict`.
 
     Examples
     --------
@@ -158,6 +157,9 @@ class Run:
 
     def __iter__(self) -> Epochs:
         has_diverged = False
+        self.rate.go_on()
+        if self.stopping is not None:
+            self.stopping.go_on()
         try:
             while not self.is_over:
                 yield self._train_epoch()
@@ -173,12 +175,8 @@ class Run:
     @property
     def is_over(self) -> bool:
         """Whether the budget is spent, or the run has stopped early."""
-        budget = self.state.budget
-        return (
-            budget.over
-            or budget.affordable(self.min_rows) < self.min_rows
-            or self.has_stopped_early
-        )
+        budget, least = self.state.budget, self.min_rows
+        return budget.over or budget.affordable(least) < least or self.has_stopped_early
 
     @property
     def has_stopped_early(self) -> bool:

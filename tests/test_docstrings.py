@@ -21,7 +21,7 @@ PACKAGES = (sk_sdlr, datasets, estimators, modules, nets, policies, runs, steps)
 IGNORED = {"GL01", "GL02", "ES01", "SA01", "SA04", "EX01", "RT02", "PR06", "PR07", "PR08", "PR09"}
 IGNORED |= {"PR03"}
 ESTIMATOR_METHODS = ("fit", "partial_fit", "predict", "predict_proba", "predict_log_proba")
-# Written for those who extend the package; they are shown at work in the examples of policies.
+# Written for those who extend the package; they are shown at work in the example of Run.
 WITHOUT_EXAMPLE = {"ActiveSet", "EpochReport", "Policy"}
 
 

@@ -21,9 +21,10 @@ from ..nets import ActiveSetNet
 from ..policies import Policy
 from ..runs._checks import check_min_rows
 from ._constraints import CONSTRAINTS
+from ._datasets import as_dataset, as_tensor
 from ._devices import resolve_device
 from ._dtypes import DTYPES
-from ._net_parameters import check_module_unchanged, net_parameters
+from ._net_parameters import check_module_unchanged, net_parameters, target_parameters
 from ._policies import resolve_policy
 from ._rows import Rows, batch_size_for, shape_of
 from ._validation_rows import check_validation_arguments
@@ -75,8 +76,9 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         """Return the module's class and its parameters for these data."""
 
     def _module_parameters(self, rows: Rows) -> dict[str, Any]:
-        """Return those parameters of the module that must not change while it is trained on."""
-        return self._module(rows)[1]
+        """Return those of the parameters that must not change while the module is trained on."""
+        own, params = self.get_params(deep=False), self._module(rows)[1]
+        return target_parameters(self) | {name: params[name] for name in params if name in own}
 
     @abstractmethod
     def _encode(self, y: Any, *, learn: bool) -> np.ndarray:
@@ -240,12 +242,12 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         once: bool = False,
     ) -> ActiveSetNet:
         """Return a net for one run: a new one, or one that goes on with the module of another."""
-        device = resolve_device(self.device, self.dtype)
+        device, made_of = resolve_device(self.device, self.dtype), self._module_parameters(rows)
         params = net_parameters(self, self._resolve_policy(), batch_size, seed, device, once=once)
         if before is None:
             module, module_params = self._module(rows)
         else:
-            check_module_unchanged(self, rows, before)
+            check_module_unchanged(type(self).__name__, self._made_of, made_of)
             module, module_params = before.module, before.get_params_for("module")
         params |= {f"module__{name}": value for name, value in module_params.items()}
         net = self._net_class(module, self._criterion(), **params)
@@ -253,6 +255,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             check_min_rows(len(rows), batch_size, min_batch_rows(before.module_))
             self._lay_out(before.module_, device)
             return net.initialize_from(before)
+        self._made_of: dict[str, Any] = made_of
         net.initialize()
         check_min_rows(len(rows), batch_size, min_batch_rows(net.module_))
         self._lay_out(net.module_, device)
@@ -275,10 +278,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _dataset(self, rows: Rows, *, learn: bool) -> TensorDataset:
         rows = rows.with_mean_weight_one()
-        tensors = [_as_tensor(rows.X), _as_tensor(self._targets(rows, learn=learn))]
-        if rows.weight is not None:
-            tensors.append(torch.as_tensor(rows.weight, dtype=tensors[0].dtype))
-        return TensorDataset(*tensors)
+        return as_dataset(rows, self._targets(rows, learn=learn))
 
     def _outputs(self, X: Any) -> Tensor:
         """Return the module's outputs for X, on the CPU."""
@@ -292,9 +292,4 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             allow_nd=self._allow_nd,
             reset=False,
         )
-        return self.net_.forward(TensorDataset(_as_tensor(X), torch.empty(len(X))))
-
-
-def _as_tensor(array: np.ndarray) -> Tensor:
-    """Return a tensor on the same memory; torch wants it to be writeable, which it need not be."""
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
+        return self.net_.forward(TensorDataset(as_tensor(X), torch.empty(len(X))))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..nets import ActiveSetNet
+import numpy as np
+
 from ..policies import Policy
 from ._dtypes import autocast_type
 from ._optimizers import resolve_optimizer
-from ._rows import Rows
 
 
 def net_parameters(
@@ -63,24 +63,45 @@ def net_parameters(
     return params | {f"optimizer__{name}": value for name, value in optimizer_params.items()}
 
 
-def check_module_unchanged(estimator: Any, rows: Rows, net: ActiveSetNet) -> None:
+class _Default:
+    """Stands for a parameter that is not given."""
+
+    def __repr__(self) -> str:
+        return "the default"
+
+
+def target_parameters(estimator: Any) -> dict[str, Any]:
+    """Return those parameters that say what the module's outputs are."""
+    params = estimator.get_params(deep=False)
+    return {name: params[name] for name in ("loss", "output_activation") if name in params}
+
+
+def check_module_unchanged(owner: str, made_of: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Raise ValueError if the estimator wants another module than the one that is there.
 
     Parameters
     ----------
-    estimator : BaseShrinkingEstimator
-        Says what the module is.
-    rows : Rows
-        The data.
-    net : ActiveSetNet
-        Has the module.
+    owner : str
+        The name of the estimator's class.
+    made_of : dict
+        The parameters that the module was made of.
+    wanted : dict
+        What they are now.
     """
-    wanted, made = estimator._module_parameters(rows), net.get_params_for("module")
-    own = estimator.get_params(deep=False).keys() | {"output_activation"}
-    own |= (getattr(estimator, "module_params", None) or {}).keys()
-    for name in sorted(wanted.keys() & made.keys() & own):
-        if wanted[name] != made[name]:
+    default = _Default()
+    for name in sorted(made_of.keys() | wanted.keys()):
+        before, now = made_of.get(name, default), wanted.get(name, default)
+        if not _is_same(before, now):
             raise ValueError(
-                f"The {name!r} parameter of a module that is trained on must be left as it was, "
-                f"{made[name]!r}. Got {wanted[name]!r} instead. warm_start=False makes a new one."
+                f"The {name!r} parameter of {owner} must be left at {before!r} while the module "
+                f"is trained on. Got {now!r} instead. fit with warm_start=False makes a new module."
             )
+
+
+def _is_same(before: Any, now: Any) -> bool:
+    if before is now:
+        return True
+    try:
+        return bool(before == now)
+    except (ValueError, RuntimeError):  # arrays and tensors
+        return np.array_equal(before, now)

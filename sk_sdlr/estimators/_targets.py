@@ -226,8 +226,9 @@ class ShrinkingRegressorMixin(RegressorMixin):
                 f"y has {y.shape[1]} targets, but {type(self).__name__} is expecting "
                 f"{self._n_targets} targets."
             )
-        self._one_target = one_target
-        self._n_targets: int = y.shape[1]
+        if learn or not hasattr(self, "_n_targets"):  # validation rows say nothing of them
+            self._one_target = one_target
+            self._n_targets: int = y.shape[1]
         return y
 
     def _targets(self, rows: Rows, *, learn: bool) -> np.ndarray:

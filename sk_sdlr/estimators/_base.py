@@ -24,7 +24,12 @@ from ._constraints import CONSTRAINTS
 from ._datasets import as_dataset, as_tensor
 from ._devices import resolve_device
 from ._dtypes import DTYPES
-from ._net_parameters import check_module_unchanged, net_parameters, target_parameters
+from ._net_parameters import (
+    check_module_unchanged,
+    net_parameters,
+    set_input_shapes,
+    target_parameters,
+)
 from ._policies import resolve_policy
 from ._rows import Rows, batch_size_for, shape_of
 from ._validation_rows import check_validation_arguments
@@ -256,7 +261,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self._lay_out(before.module_, device)
             return net.initialize_from(before)
         self._made_of: dict[str, Any] = made_of
-        net.initialize()
+        set_input_shapes(net.initialize(), rows.X)
         check_min_rows(len(rows), batch_size, min_batch_rows(net.module_))
         self._lay_out(net.module_, device)
         self._check_module(net.module_, rows, device)

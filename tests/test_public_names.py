@@ -13,7 +13,9 @@ PACKAGES = ["sk_sdlr", *(f"sk_sdlr.{folder}" for folder in FOLDERS)]
 
 def test_the_package_offers_estimators_policies_and_their_two_ways_into_skorch():
     kinds = ("CNN", "DBN", "DNN", "")
-    estimators = {f"Shrinking{kind}{task}" for kind in kinds for task in ("Classifier", "Regressor")}
+    estimators = {
+        f"Shrinking{kind}{task}" for kind in kinds for task in ("Classifier", "Regressor")
+    }
     policies = {"AutoRecall", "FullData", "InfoBatch", "RandomSubset", "SelectiveBackprop"}
     policies |= {"ShrinkRecall"}
     assert set(sk_sdlr.__all__) == estimators | policies | {"ActiveSetNet", "PolicyCallback"}

@@ -106,6 +106,9 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         self._resolve_policy()
         resolve_device(self.device, self.dtype)
 
+    def _learn_classes(self, classes: Any) -> None:
+        """Check the classes that partial_fit is given, and note them at its first call."""
+
     def _class_weight(self, y: Any) -> np.ndarray | None:
         """Return the weight of each sample by its class, if any."""
         return None
@@ -181,9 +184,12 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self.net_ = self._make_net(rows, batch_size, seed, before)
         return self._train(train, valid)
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> BaseShrinkingEstimator:
+    def _partial_fit(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any = None
+    ) -> BaseShrinkingEstimator:
         """Visit each row once, at the learning rate `lr`."""
         with self._unchanged_by_errors():
+            self._learn_classes(classes)
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True.")
             self._check_parameters()

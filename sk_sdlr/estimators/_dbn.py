@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from ..runs import pretrain
+from ._datasets import as_tensor
 from ._dtypes import autocast_type
 from ._mlp import BaseMLP
 from ._rows import Rows
@@ -49,7 +50,7 @@ class BaseDBN(BaseMLP):
 
     def _pretrain(self, module: nn.Module, rows: Rows, device: str, seed: int) -> None:
         rows = rows.with_mean_weight_one()
-        X = torch.as_tensor(rows.X, device=device)
+        X = as_tensor(rows.X).to(device)
         weight = None if rows.weight is None else torch.as_tensor(rows.weight).to(X)
         machines, self.pretrain_history_ = pretrain(
             X,

@@ -24,12 +24,8 @@ from ._constraints import CONSTRAINTS
 from ._datasets import as_dataset, as_tensor
 from ._devices import resolve_device
 from ._dtypes import DTYPES
-from ._net_parameters import (
-    check_module_unchanged,
-    net_parameters,
-    set_input_shapes,
-    target_parameters,
-)
+from ._input_shapes import set_input_shapes
+from ._net_parameters import check_module_unchanged, net_parameters, target_parameters
 from ._policies import resolve_policy
 from ._rows import Rows, batch_size_for, shape_of
 from ._validation_rows import check_validation_arguments

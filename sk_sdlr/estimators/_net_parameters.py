@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from skorch.callbacks import InputShapeSetter
 
-from ..nets import ActiveSetNet
 from ..policies import Policy
 from ._dtypes import autocast_type
 from ._optimizers import resolve_optimizer
@@ -101,21 +99,6 @@ def check_module_unchanged(owner: str, made_of: dict[str, Any], wanted: dict[str
                 f"The {name!r} parameter of {owner} must be left at {before!r} while the module "
                 f"is trained on. Got {now!r} instead. fit with warm_start=False makes a new module."
             )
-
-
-def set_input_shapes(net: ActiveSetNet, X: Any) -> None:
-    """Let skorch's InputShapeSetter do its work now, before the module is checked and laid out.
-
-    Parameters
-    ----------
-    net : ActiveSetNet
-        A new net, initialised.
-    X : array-like of shape (n_samples, ...)
-        Features.
-    """
-    for _, callback in net.callbacks_:
-        if isinstance(callback, InputShapeSetter):
-            callback.on_train_begin(net, X, None)
 
 
 def _is_same(before: Any, now: Any) -> bool:

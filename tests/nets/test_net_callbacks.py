@@ -203,6 +203,12 @@ def test_a_regressor_is_scored_in_units_of_its_scaled_targets(use_caching):
     assert model.history_[0]["r2"] == pytest.approx(model.score(X, y), rel=1e-4)
 
 
+def test_the_net_of_an_estimator_knows_classes_that_a_batch_does_not_have():
+    model = dnn(random_state=0).partial_fit(X, LABELS, classes=["no", "yes", "zero"])
+    assert model.net_.classes_.tolist() == [0, 1, 2]
+    assert model.net_.predict_proba(X).shape == (len(X), 3)
+
+
 def test_scores_are_in_the_history_of_an_estimator():
     scoring = EpochScoring("accuracy", on_train=True, lower_is_better=False)
     model = fit_dnn([scoring]).fitted
@@ -240,8 +246,8 @@ def test_rates_are_scheduled_by_batches(step, optimizer):
 
 
 def test_a_schedule_goes_on_in_another_fit():
-    rates = [0.1 / (1 + epoch) for epoch in range(8)]
-    schedule = LRScheduler("LambdaLR", lr_lambda=lambda epoch: 1 / (1 + epoch))
+    rates = [0.1 * (1 + epoch) / 8 for epoch in range(8)]
+    schedule = LRScheduler("LambdaLR", lr_lambda=lambda epoch: (1 + epoch) / 8)
     net = fit_net([schedule]).net.partial_fit(X, Y)
     assert column(net, "lr") == pytest.approx(rates)
     model = fit_dnn([schedule], warm_start=True).fitted.fit(X, LABELS)

@@ -188,41 +188,8 @@ def test_no_images_are_refused_in_prediction(flat, images, y):
         ({"image_shape": (1, 5, 9)}, r"^X must have rows of shape image_shape=\(1, 5, 9\) or 45"),
     ],
 )
-<<<<<<< HEAD
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_bad_parameter_is_named_with_its_value_before_any_work(
-    kind, method, parameter, value, flat, y
-):
-    net = kind(**{parameter: value})
-    first = method == "partial_fit" and kind is ShrinkingCNNClassifier
-    with pytest.raises(ValueError, match=parameter) as raised:
-        getattr(net, method)(flat, y, **({"classes": range(10)} if first else {}))
-    assert str(value[0] if parameter == "layers" and isinstance(value, list) else value) in str(
-        raised.value
-    )
-    assert not hasattr(net, "net_")
-
-
-@pytest.mark.parametrize(
-    "image_shape", [(1, 64), [64], (1, 1, 8, 8), (1, 8.0, 8), (-1, -8, 8), ("1", "8", "8")]
-)
-def test_an_image_shape_of_as_many_features_that_is_no_shape_is_refused(image_shape, flat, y):
-    message = (
-        f"The 'image_shape' .* must be three positive ints, .*Got {re.escape(f'{image_shape}')}"
-    )
-    with pytest.raises(ValueError, match=f"^{message}"):
-        ShrinkingCNNClassifier(image_shape=image_shape).fit(flat, y)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_layers_that_do_not_fit_are_told_before_any_work(kind, flat, y):
-    net = kind("mnist")
-    message = r"'layers\[0\]' .* must fit .* 1 maps of 1 x 50 pixels\. Got \('conv', 20, 5\) "
-=======
 def test_layers_and_shapes_that_do_not_fit_are_told_before_any_work(flat, y, params, message):
     net = ShrinkingCNNClassifier(**params)
->>>>>>> wt-t-est
     with pytest.raises(ValueError, match=message):
         net.fit(flat[:, :50], y)
     assert vars(net) == vars(ShrinkingCNNClassifier(**params))

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from sk_sdlr.training._pretrain import _optimizer, pretrain
 from sklearn.datasets import load_digits
 from torch import nn
 
 from sk_sdlr.modules._rbm import RBM
 from sk_sdlr.policies import ActiveSet, AutoRecall, FullData, Policy, ShrinkRecall
-from sk_sdlr.training._pretrain import _optimizer, pretrain
 
 DIGITS = torch.from_numpy(load_digits().data[:300] / 16).float()
 GENERATOR = torch.Generator().manual_seed(0)

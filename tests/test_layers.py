@@ -17,7 +17,9 @@ ALLOWED = {
     "steps": {"sk_sdlr.policies", "sk_sdlr.modules"},
     "runs": {"sk_sdlr.policies", "sk_sdlr.modules", "sk_sdlr.steps"},
     "nets": {
+        "numpy",
         "skorch",
+        "sklearn.base",
         "sklearn.utils",
         "sklearn.exceptions",
         "sk_sdlr.policies",
@@ -27,6 +29,7 @@ ALLOWED = {
     },
     "estimators": {
         "numpy",
+        "skorch",
         "sklearn",
         "sk_sdlr.policies",
         "sk_sdlr.modules",

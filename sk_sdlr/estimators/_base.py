@@ -24,7 +24,8 @@ from ._constraints import CONSTRAINTS
 from ._datasets import as_dataset, as_tensor
 from ._devices import resolve_device
 from ._dtypes import DTYPES
-from ._net_parameters import check_module_unchanged, net_parameters, target_parameters
+from ._made_of import check_module_unchanged, target_parameters
+from ._net_parameters import net_parameters, set_input_shapes
 from ._policies import resolve_policy
 from ._rows import Rows, batch_size_for, shape_of
 from ._validation_rows import check_validation_arguments
@@ -98,7 +99,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _check_parameters(self) -> None:
         """Raise ValueError if parameters are out of range that no constraint can tell."""
-        self._resolve_policy()
+        resolve_policy(self)
         resolve_device(self.device, self.dtype)
 
     def _learn_classes(self, classes: Any) -> None:
@@ -204,9 +205,6 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self.__dict__.update(before)
             raise
 
-    def _resolve_policy(self) -> Policy:
-        return resolve_policy(self)
-
     def _check_rows(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool = False, learn: bool = False
     ) -> Rows:
@@ -247,7 +245,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     ) -> ActiveSetNet:
         """Return a net for one run: a new one, or one that goes on with the module of another."""
         device, made_of = resolve_device(self.device, self.dtype), self._module_parameters(rows)
-        params = net_parameters(self, self._resolve_policy(), batch_size, seed, device, once=once)
+        params = net_parameters(self, resolve_policy(self), batch_size, seed, device, once=once)
         if before is None:
             module, module_params = self._module(rows)
         else:
@@ -260,7 +258,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self._lay_out(before.module_, device)
             return net.initialize_from(before)
         self._made_of: dict[str, Any] = made_of
-        net.initialize()
+        set_input_shapes(net.initialize(), rows.X)
         check_min_rows(len(rows), batch_size, min_batch_rows(net.module_))
         self._lay_out(net.module_, device)
         self._check_module(net.module_, rows, device)

@@ -14,6 +14,7 @@ from ..runs import pretrain
 from ._datasets import as_tensor
 from ._dtypes import autocast_type
 from ._mlp import BaseMLP
+from ._policies import resolve_policy
 from ._rows import Rows
 
 
@@ -64,7 +65,7 @@ class BaseDBN(BaseMLP):
             momentum=self._pretraining_momentum(),
             weight_decay=self.pretrain_weight_decay,
             persistent=self.persistent,
-            policy=self._resolve_policy() if self.pretrain_shrink else None,
+            policy=resolve_policy(self) if self.pretrain_shrink else None,
             sample_weight=weight,
             autocast=autocast_type(self.dtype, device),
             n_threads=self.n_threads,

@@ -15,7 +15,7 @@ from torch import nn
 
 from ..runs._seeding import seeded
 from ._base import BaseShrinkingEstimator
-from ._net_parameters import target_parameters
+from ._made_of import target_parameters
 from ._rows import Rows, shape_of
 
 PREFIX = "module__"

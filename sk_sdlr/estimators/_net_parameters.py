@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
+from skorch.callbacks import InputShapeSetter
 
+from ..nets import ActiveSetNet
 from ..policies import Policy
 from ._dtypes import autocast_type
 from ._optimizers import resolve_optimizer
@@ -57,51 +60,24 @@ def net_parameters(
         "verbose": int(estimator.verbose),
         "random_state": seed,
     }
+    if is_classifier(estimator):
+        params["classes"] = np.arange(len(estimator.classes_))
     if once:
         params |= {"policy": None, "max_epochs": 1, "max_passes": None}
         params |= {"lr_schedule": None, "full_at_end": 0.0}
     return params | {f"optimizer__{name}": value for name, value in optimizer_params.items()}
 
 
-class _Default:
-    """Stands for a parameter that is not given."""
-
-    def __repr__(self) -> str:
-        return "the default"
-
-
-def target_parameters(estimator: Any) -> dict[str, Any]:
-    """Return those parameters that say what the module's outputs are."""
-    params = estimator.get_params(deep=False)
-    return {name: params[name] for name in ("loss", "output_activation") if name in params}
-
-
-def check_module_unchanged(owner: str, made_of: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Raise ValueError if the estimator wants another module than the one that is there.
+def set_input_shapes(net: ActiveSetNet, X: Any) -> None:
+    """Let skorch's InputShapeSetter do its work now, before the module is checked and laid out.
 
     Parameters
     ----------
-    owner : str
-        The name of the estimator's class.
-    made_of : dict
-        The parameters that the module was made of.
-    wanted : dict
-        What they are now.
+    net : ActiveSetNet
+        A new net, initialised.
+    X : array-like of shape (n_samples, ...)
+        Features.
     """
-    default = _Default()
-    for name in sorted(made_of.keys() | wanted.keys()):
-        before, now = made_of.get(name, default), wanted.get(name, default)
-        if not _is_same(before, now):
-            raise ValueError(
-                f"The {name!r} parameter of {owner} must be left at {before!r} while the module "
-                f"is trained on. Got {now!r} instead. fit with warm_start=False makes a new module."
-            )
-
-
-def _is_same(before: Any, now: Any) -> bool:
-    if before is now:
-        return True
-    try:
-        return bool(before == now)
-    except (ValueError, RuntimeError):  # arrays and tensors
-        return np.array_equal(before, now)
+    for _, callback in net.callbacks_:
+        if isinstance(callback, InputShapeSetter):
+            callback.on_train_begin(net, X, None)

@@ -57,7 +57,8 @@ class ShrinkingClassifierMixin(ClassifierMixin):
         Raises
         ------
         ValueError
-            If the data are not valid, or `classes` is missing at the first call.
+            If the data are not valid, `early_stopping` is on, or `classes` is missing at the first
+            call.
         """
         return self._partial_fit(X, y, sample_weight, classes)
 
@@ -182,7 +183,7 @@ class ShrinkingRegressorMixin(RegressorMixin):
         Raises
         ------
         ValueError
-            If the data are not valid.
+            If the data are not valid, or `early_stopping` is on.
         """
         return self._partial_fit(X, y, sample_weight)
 

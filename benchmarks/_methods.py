@@ -99,10 +99,16 @@ class Method:
         return sum(row["n_active"] for row in fitted.history_) / len(data.y)
 
 
-def published(label: str, alpha: float | None = None, t: float = 0.2, **params: Any) -> Method:
-    """Return the paper's rule; nothing brings rows back but its own recall."""
-    full_at_end = params.pop("full_at_end", False)
-    return Method(label, ShrinkRecall(s=0.2, t=t, alpha=alpha, **params), full_at_end)
+def published(
+    label: str,
+    *,
+    alpha: float | None = None,
+    t: float = 0.2,
+    recall: bool = True,
+    full_at_end: bool = False,
+) -> Method:
+    """Return the paper's rule; by default nothing brings rows back but its own recall."""
+    return Method(label, ShrinkRecall(s=0.2, t=t, alpha=alpha, recall=recall), full_at_end)
 
 
 STOP_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)

@@ -123,7 +123,7 @@ class ShrinkingClassifier(ShrinkingClassifierMixin, BaseModuleEstimator):
     --------
     ShrinkingRegressor : The same for numbers as targets.
     ShrinkingDNNClassifier : The same with a multi-layer perceptron.
-    sk_sdlr.training.PolicyCallback : Shrinking for a skorch net of your own.
+    sk_sdlr.nets.PolicyCallback : Shrinking for a skorch net of your own.
 
     Notes
     -----

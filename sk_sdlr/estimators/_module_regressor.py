@@ -120,7 +120,7 @@ class ShrinkingRegressor(ShrinkingRegressorMixin, BaseModuleEstimator):
     --------
     ShrinkingClassifier : The same for classes as targets.
     ShrinkingDNNRegressor : The same with a multi-layer perceptron.
-    sk_sdlr.training.PolicyCallback : Shrinking for a skorch net of your own.
+    sk_sdlr.nets.PolicyCallback : Shrinking for a skorch net of your own.
 
     Notes
     -----

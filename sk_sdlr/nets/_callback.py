@@ -18,23 +18,23 @@ from ._warnings import warn_if_partial_set
 class PolicyCallback(Callback):
     """Lets a stock skorch net train on the rows that a policy keeps active.
 
-    It is for nets that are there already, whose DataLoader may read each row from a disk: the
-    loader gets a sampler of the active rows. Their errors are those of the outputs that the
-    training pass made anyway.
+    Use it for a skorch net that you have already, for example one whose DataLoader reads rows from
+    a disk. The DataLoader gets a sampler of the active rows. Errors come from the outputs of the
+    training pass.
 
     Parameters
     ----------
     policy : Policy
         Chooses the rows of each epoch. One that weighs rows needs :class:`ActiveSetNet`.
     full_at_end : float, default=0.1
-        The last share of the net's `max_epochs`, in [0, 1], that visits all rows. A run that ends
-        in mid-cycle ends on the rows of highest error, which in noisy data are the noise.
+        The last share of the net's `max_epochs`, in [0, 1], that visits all rows. With 0 a run may
+        end on the rows of highest error, which in noisy data are the noise.
 
     Raises
     ------
     TypeError
-        Before training: if `policy` is none or weighs rows, the criterion has no `reduction`, or
-        the net is an :class:`ActiveSetNet`, which takes a policy itself.
+        Before training: if `policy` is no policy or weighs rows, the criterion has no `reduction`,
+        or the net is an :class:`ActiveSetNet`, which takes a policy itself.
     ValueError
         Before training: if `full_at_end` is out of its range, the net has a second callback of this
         class, or its ``iterator_train`` has a sampler already or does not keep batches in order.
@@ -44,27 +44,27 @@ class PolicyCallback(Callback):
 
     Notes
     -----
-    ``history`` gets ``n_active``, the rows visited, and ``threshold``, as in `ActiveSetNet`. Its
-    ``train_loss`` is the mean over active rows, which rises as those of low error leave: let
-    EarlyStopping, Checkpoint and ReduceLROnPlateau monitor ``valid_loss``. Learning rates that are
-    stepped each batch see fewer batches than epochs on all rows have.
+    **History.** It gets ``n_active`` (rows visited) and ``threshold``, as that of `ActiveSetNet`.
+    ``train_loss`` is the mean over the active rows and rises as rows of low error leave. So let
+    EarlyStopping, Checkpoint and ReduceLROnPlateau monitor ``valid_loss``. A learning rate that is
+    stepped each batch sees fewer batches than with epochs on all rows.
 
-    Each `fit` and each `partial_fit` is a run of its own, which begins on all rows; one of a single
-    epoch has nothing to choose. Rows are shuffled if ``iterator_train__shuffle=True``; seed them by
-    ``torch.manual_seed``. The loss of a batch is evaluated a second time, by the net's `get_loss`,
-    without gradients and averages. With ``drop_last``, active rows that never were in a batch count
-    as of the highest error, and a set too small for a batch is recalled.
+    **Runs.** Each `fit` and each `partial_fit` begins on all rows. A run of one epoch chooses
+    nothing. Rows are shuffled if ``iterator_train__shuffle=True``; ``torch.manual_seed`` seeds
+    them. Training in several processes (accelerate) is not supported.
 
-    For :class:`~sk_sdlr.policies.AutoRecall` the squared errors of the outputs are noted too: of
-    the output and target with which `get_loss` calls the criterion, the first time if it does so
-    for several.
-    They are probabilities by CrossEntropyLoss, NLLLoss, BCEWithLogitsLoss and BCELoss, also in nets
-    whose module returns a tuple. Of other criteria, and where `get_loss` does without the
-    criterion, the loss itself is taken, as one that has no upper bound.
+    **Errors.** The net's `get_loss` is called a second time for each batch, without gradients, for
+    a loss of each row. With ``drop_last``, rows that were in no batch yet count as having the
+    highest error, and if fewer rows than a batch are active, all are.
 
-    skorch cannot set parameters of a callback's parameter, so search over policies:
+    **AutoRecall.** :class:`~sk_sdlr.policies.AutoRecall` needs the squared error of the outputs
+    too. It is computed from the arguments of the first call of the criterion within `get_loss`.
+    Outputs are probabilities by CrossEntropyLoss, NLLLoss, BCEWithLogitsLoss and BCELoss. With any
+    other criterion, and if `get_loss` calls none, the loss stands for it, as one without an upper
+    bound.
+
+    **Search.** skorch cannot set parameters of a callback's parameter, so search over policies:
     ``{"callbacks__PolicyCallback__policy": [ShrinkRecall(s=0.1), ShrinkRecall(s=0.3)]}``.
-    Training in several processes (accelerate) is not supported.
 
     Examples
     --------

@@ -1,10 +1,10 @@
 """The bar: the squared error of the outputs under which :class:`AutoRecall` calls a row easy.
 
-Where outputs are probabilities the bar is an eighth of the mean error. In two classes a row
-is then easy if the probability of its own class is p > 1 - sqrt(bar). A model no worse than a
-constant one has a mean error of at most 1/4, so that sqrt(bar) <= 0.18 and p > 0.82. To leave such rows out
-is to train with a loss that is flat from there on, as the hinge loss is; the best class stays the
-best as long as sqrt(bar) < 1/2. Where classes overlap few rows are that certain, and all rows stay.
+Where outputs are probabilities the bar is an eighth of the mean error. In two classes a row is then
+easy if the probability of its own class is p > 1 - sqrt(bar). A model no worse than a constant one
+has a mean error of at most 1/4, so that sqrt(bar) <= 0.18 and p > 0.82. To leave such rows out is
+to train with a loss that is flat from there on, as the hinge loss is; the best class stays the best
+as long as sqrt(bar) < 1/2. Where classes overlap few rows are that certain, and all rows stay.
 
 Where outputs are numbers a row may be predicted well by chance, and a few huge errors would move a
 mean. So the bar is a tenth of the median: under it lie 16 % of the errors if the residuals are

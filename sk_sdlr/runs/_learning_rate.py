@@ -37,7 +37,9 @@ class LearningRate:
     def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
         self.optimizer = optimizer
         plain(optimizer.param_groups)  # numbers that are the same before and after they are stored
-        for group in optimizer.param_groups:
+        # Without a schedule the rates, and where they began, are somebody else's: a callback's.
+        self.is_scheduled = schedule is not None
+        for group in self._groups:
             group["initial_lr"] = group["lr"]  # where torch's schedulers have it too
         self.factor = LR_SCHEDULES[schedule] if isinstance(schedule, str) else None
         self.scheduler = schedule(optimizer) if callable(schedule) else None
@@ -47,6 +49,10 @@ class LearningRate:
     def current(self) -> float:
         """The learning rate (of the first group)."""
         return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
+    def _groups(self) -> list[dict[str, Any]]:
+        return self.optimizer.param_groups if self.is_scheduled else []
 
     def begin_epoch(self, budget: Budget) -> None:
         """Set the rate with which an epoch begins."""
@@ -87,15 +93,17 @@ class LearningRate:
             self.scheduler.step()
 
     def restore(self) -> None:
-        """Leave the initial rates: the next run begins with them, or with what is set by then."""
-        groups = self.optimizer.param_groups
-        self.left_at = [group["lr"] for group in groups]
-        for group in groups:
+        """Leave the initial rates: the next run begins with them, or with what is set by then.
+
+        Those that a callback has set in a run without a schedule stay.
+        """
+        self.left_at = [group["lr"] for group in self._groups]
+        for group in self._groups:
             group["lr"] = group.pop("initial_lr")
 
     def go_on(self) -> None:
         """Take the rates again that were there before they were restored."""
-        for group, lr in zip(self.optimizer.param_groups, self.left_at or (), strict=False):
+        for group, lr in zip(self._groups, self.left_at or (), strict=False):
             group["initial_lr"], group["lr"] = group["lr"], lr
         self.left_at = None
 

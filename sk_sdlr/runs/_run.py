@@ -98,8 +98,8 @@ class Run:
     after it, or None), train_loss (mean over the rows visited), lr (at the begin of the epoch),
     duration (seconds) and, with validation rows, valid_loss.
 
-    The caller may stop between any two epochs, where torch's random state and number of threads are
-    the caller's own, and go on by another loop over the run, or elsewhere by :meth:`state_dict`.
+    The caller may stop between any two epochs, and go on by another loop over the run, or elsewhere
+    by :meth:`state_dict`. Torch's random state and threads are the caller's own there.
 
     Examples
     --------
@@ -243,7 +243,7 @@ class Run:
         with interrupted, threads(self.n_threads), self.generators.drawing():
             visited = self.loop(active, self._step(), self.state, self.rate)
             record = self._summarise(visited.error, lr)
-        record["threshold"] = self.state.end_epoch(visited, self.settings.batch_size)
+            record["threshold"] = self.state.end_epoch(visited, self.settings.batch_size)
         record |= {"lr": lr, "duration": perf_counter() - began}
         self.rate.end_epoch(record)
         if self.stopping is not None:

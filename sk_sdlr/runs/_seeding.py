@@ -37,7 +37,7 @@ class ModuleGenerators:
 
     def __init__(self, module: nn.Module, seed: int, device: torch.device) -> None:
         self.is_own = draws_from_run(module)
-        devices = {"cpu", device.type if device.type == "cuda" else "cpu"}
+        devices = {"cpu"} | ({device.type} & {"cuda", "mps"})
         # Other numbers than those that draw the order of the rows, which come from the seed itself.
         seed += 2**31
         self.generators = {name: Generator(name).manual_seed(seed) for name in sorted(devices)}
@@ -94,6 +94,8 @@ def seeded(seed: int, device: str | torch.device = "cpu") -> Iterator[None]:
     device = torch.device(device)
     cuda: list[Any] = [device] if device.type == "cuda" else []
     with _global_generators, torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
+        for each in cuda:
+            torch.cuda.set_rng_state(Generator(each).manual_seed(seed).get_state(), each)
         with drawing_from(Generator().manual_seed(seed)):
             yield

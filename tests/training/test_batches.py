@@ -4,7 +4,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from sk_sdlr.training import _batches
 from sk_sdlr.training._batches import LEAST_PARTS, Gather, parts_of, sequential_batches
 

@@ -1,7 +1,6 @@
 import pytest
-from skorch.history import History
-
 from sk_sdlr.training._complete_epochs import only_complete, word_if_interrupted
+from skorch.history import History
 
 
 @pytest.fixture

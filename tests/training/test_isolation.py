@@ -1,7 +1,5 @@
 import pytest
 import torch
-from torch import nn
-
 from sk_sdlr.training._isolation import (
     FLOPS_FOR_THREADS,
     choose_threads,
@@ -9,6 +7,7 @@ from sk_sdlr.training._isolation import (
     step_flops,
     threads,
 )
+from torch import nn
 
 
 def test_seeded_yields_the_same_numbers_for_the_same_seed():

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-
-from sk_sdlr.policies import ActiveSet
 from sk_sdlr.training import Budget, _batches
 from sk_sdlr.training._rows import TrainingRows
+
+from sk_sdlr.policies import ActiveSet
 
 N = 20
 X, Y = torch.arange(N).float()[:, None], torch.arange(N)

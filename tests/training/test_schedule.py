@@ -3,11 +3,10 @@ from math import cos, pi
 
 import pytest
 import torch
+from sk_sdlr.training import Budget, LearningRate
 from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ExponentialLR, ReduceLROnPlateau, StepLR
-
-from sk_sdlr.training import Budget, LearningRate
 
 
 def make_optimizer(lr=0.5):

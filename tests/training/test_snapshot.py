@@ -1,9 +1,8 @@
 """A snapshot goes back to weights and buffers, whatever tensors hold them by then."""
 
 import torch
-from torch import nn
-
 from sk_sdlr.training._snapshot import Snapshot
+from torch import nn
 
 
 def test_weights_and_buffers_are_those_of_the_last_save():

@@ -1,8 +1,7 @@
 import torch
-from torch import nn
-
 from sk_sdlr.training import ActiveSetNet
 from sk_sdlr.training._validation import validate
+from torch import nn
 
 X, Y = torch.randn(7, 3, generator=torch.Generator().manual_seed(0)), torch.arange(7) % 2
 

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 from skorch.dataset import Dataset
+from skorch.utils import data_from_dataset
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
-from sk_sdlr.training._tensors import tensors_of
+from sk_sdlr.nets._tensors import dataset_for_callbacks, tensors_of
 
 X = np.arange(12, dtype="float32").reshape(6, 2)
 Y = np.arange(6)
@@ -49,22 +50,40 @@ def test_without_targets_there_is_one_zero_a_row():
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "got"),
     [
-        Dataset({"a": X}, Y),
-        Dataset([X, X], Y),
-        Dataset((X, X), Y),
-        ConcatDataset([TensorDataset(*TENSORS)]),
-        Subset(ConcatDataset([TensorDataset(*TENSORS)]), [0]),
-        X,
+        (Dataset({"a": X}, Y), "Dataset of dict"),
+        (Dataset([X, X], Y), "Dataset of list"),
+        (Dataset((X, X), Y), "Dataset of tuple"),
+        (ConcatDataset([TensorDataset(*TENSORS)]), "ConcatDataset"),
+        (Subset(ConcatDataset([TensorDataset(*TENSORS)]), [0]), "ConcatDataset"),
+        (X, "ndarray"),
+        (TensorDataset(TENSORS[0]), "TensorDataset of 1 tensors"),
+        (TensorDataset(*TENSORS, WEIGHT, WEIGHT), "TensorDataset of 4 tensors"),
     ],
 )
-def test_data_that_are_not_two_arrays_are_refused(data):
-    with pytest.raises(TypeError, match="one array of features and one of targets, however: "):
-        tensors_of(data, "cpu")
+def test_data_that_are_not_two_arrays_are_refused(data, got):
+    for use in (lambda: tensors_of(data, "cpu"), lambda: dataset_for_callbacks(data, same)):
+        with pytest.raises(
+            TypeError, match=f"one array of features and one of targets. Got {got} instead"
+        ):
+            use()
 
 
-@pytest.mark.parametrize("tensors", [(TENSORS[0],), (*TENSORS, WEIGHT, WEIGHT)])
-def test_a_tensor_dataset_of_another_length_is_refused(tensors):
-    with pytest.raises(TypeError, match="one array of features and one of targets, however: "):
-        tensors_of(TensorDataset(*tensors), "cpu")
+def same(y):
+    return y
+
+
+@pytest.mark.parametrize(
+    "data", [Dataset(X, Y), TensorDataset(*TENSORS), TensorDataset(*TENSORS, WEIGHT)]
+)
+def test_callbacks_find_arrays_and_targets_as_they_are_scored(data):
+    whole = dataset_for_callbacks(data, lambda y: y + 1)
+    assert_same(data_from_dataset(whole), (data[:][0], data[:][1] + 1))
+    part = dataset_for_callbacks(Subset(data, [4, 0]), lambda y: y + 1)
+    assert_same(data_from_dataset(part), (data[[4, 0]][0], data[[4, 0]][1] + 1))
+    assert_same(data[:][:2], (whole.X, whole.y - 1))
+
+
+def test_callbacks_find_no_targets_where_there_are_none():
+    assert dataset_for_callbacks(Dataset(X), same).y is None

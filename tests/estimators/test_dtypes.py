@@ -20,10 +20,11 @@ from sk_sdlr import (
     ShrinkingDNNRegressor,
     ShrinkingRegressor,
 )
-from sk_sdlr.estimators import _precision
-from sk_sdlr.estimators._precision import PRECISIONS, autocast_type, has_bfloat16
+from sk_sdlr.estimators import _dtypes
+from sk_sdlr.estimators._dtypes import DTYPES, autocast_type, has_bfloat16
 from sk_sdlr.policies import Policy
-from sk_sdlr.training import _net
+from sk_sdlr.steps import _make_step
+from tests.estimators.helpers import same, weights
 
 needs_bfloat16 = pytest.mark.skipif(
     not has_bfloat16("cpu"), reason="needs a CPU with instructions for bfloat16"
@@ -33,14 +34,6 @@ PLAIN = {"batch_norm": False, "dropout": 0.0, "device": "cpu", "random_state": 0
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 6))
 Y = (X[:, 0] + RNG.normal(size=120) > 0).astype(int)
-
-
-def weights(estimator):
-    return [tensor.clone() for tensor in estimator.net_.module_.state_dict().values()]
-
-
-def same(first, second):
-    return all(torch.equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
 
 
 @dataclass
@@ -73,7 +66,7 @@ class Watched(nn.Module):
 
 @pytest.fixture
 def no_bfloat16(monkeypatch):
-    monkeypatch.setattr(_precision, "has_bfloat16", lambda device: False)
+    monkeypatch.setattr(_dtypes, "has_bfloat16", lambda device: False)
 
 
 # What hardware has
@@ -122,42 +115,32 @@ def test_a_gpu_has_bfloat16_if_it_need_not_emulate_it(monkeypatch, device, suppo
     assert has_bfloat16(device) is supported
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_other_precisions_do_not_ask_the_hardware(monkeypatch, precision):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_other_types_do_not_ask_the_hardware(monkeypatch, dtype):
     def ask(device):
         raise AssertionError
 
-    monkeypatch.setattr(_precision, "has_bfloat16", ask)
-    assert autocast_type(precision, "cpu") is None
+    monkeypatch.setattr(_dtypes, "has_bfloat16", ask)
+    assert autocast_type(dtype, "cpu") is None
 
 
-@pytest.mark.parametrize(
-    ("kind", "params"),
-    [
-        (ShrinkingDNNClassifier, {}),
-        (ShrinkingDNNRegressor, {}),
-        (ShrinkingCNNClassifier, {"layers": ()}),
-        (ShrinkingRegressor, {"module": Watched}),
-    ],
-)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.usefixtures("no_bfloat16")
-def test_bfloat16_that_is_not_there_is_a_clear_error_before_any_work(kind, params, method):
-    net = kind(**params, precision="bfloat16", device="cpu")
-    first = method == "partial_fit" and hasattr(net, "predict_proba")
-    message = r"precision='bfloat16' needs hardware .* device='cpu' has not.*'auto'.*'float32'"
+def test_bfloat16_that_is_not_there_is_a_clear_error_before_any_work(method):
+    net = ShrinkingDNNRegressor(dtype="bfloat16", device="cpu")
+    before = dict(vars(net))
+    message = r"^dtype='bfloat16' needs hardware .*device='cpu', which .*'auto'.*'float32'"
     with pytest.raises(ValueError, match=message):
-        getattr(net, method)(X, Y, **({"classes": [0, 1]} if first else {}))
-    assert not hasattr(net, "net_")
-    assert not hasattr(net, "n_features_in_")
+        getattr(net, method)(X, Y)
+    assert vars(net) == before
 
 
 @pytest.mark.parametrize("params", [{}, PLAIN])
 @pytest.mark.usefixtures("no_bfloat16")
 def test_auto_is_float32_to_the_last_bit_where_bfloat16_is_not_there(params):
     params = {"max_epochs": 3, "random_state": 0, "device": "cpu"} | params
-    auto = ShrinkingDNNClassifier((8,), precision="auto", **params).fit(X, Y)
-    float32 = ShrinkingDNNClassifier((8,), precision="float32", **params).fit(X, Y)
+    auto = ShrinkingDNNClassifier((8,), dtype="auto", **params).fit(X, Y)
+    float32 = ShrinkingDNNClassifier((8,), dtype="float32", **params).fit(X, Y)
     assert same(auto, float32)
     assert auto.loss_curve_ == float32.loss_curve_
 
@@ -165,19 +148,19 @@ def test_auto_is_float32_to_the_last_bit_where_bfloat16_is_not_there(params):
 # Types
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64", "auto"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "auto"])
 @pytest.mark.parametrize("data", ["float32", "float64"])
-def test_weights_errors_and_predictions_are_of_the_precision(precision, data):
-    policy, dtype = Spy(), PRECISIONS[precision][1]
-    net = ShrinkingDNNRegressor((8,), precision=precision, policy=policy, max_epochs=2)
-    net.set_params(device="cpu").fit(X.astype(data), Y)
+def test_weights_errors_and_predictions_are_of_the_dtype(dtype, data):
+    policy = Spy()
+    net = ShrinkingDNNRegressor((8,), dtype=dtype, policy=policy, max_epochs=2, device="cpu")
+    net.fit(X.astype(data), Y)
     floating = [tensor for tensor in weights(net) if tensor.is_floating_point()]
-    assert {tensor.dtype for tensor in [*floating, *net.policy.errors]} == {dtype}
-    assert net.predict(X.astype(data)).dtype == PRECISIONS[precision][0]
+    assert {tensor.dtype for tensor in [*floating, *policy.errors]} == {DTYPES[dtype][1]}
+    assert net.predict(X.astype(data)).dtype == DTYPES[dtype][0]
 
 
 def test_float64_has_digits_that_float32_has_not():
-    net = ShrinkingDNNClassifier((8,), **PLAIN, precision="float64", max_epochs=2).fit(X, Y)
+    net = ShrinkingDNNClassifier((8,), **PLAIN, dtype="float64", max_epochs=2).fit(X, Y)
     for numbers in (*map(torch.Tensor.numpy, weights(net)), net.predict_proba(X)):
         assert np.mean(numbers != numbers.astype("float32")) > 0.9
 
@@ -186,7 +169,7 @@ def test_float64_has_digits_that_float32_has_not():
 def test_bfloat16_is_for_products_in_training_alone():
     policy = Spy()
     net = ShrinkingClassifier(
-        Watched, precision="bfloat16", policy=policy, max_epochs=3, batch_size=50, device="cpu"
+        Watched, dtype="bfloat16", policy=policy, max_epochs=3, batch_size=50, device="cpu"
     )
     net.set_params(early_stopping=True).fit(X, Y)  # validation is not training
     module = net.net_.module_
@@ -198,10 +181,10 @@ def test_bfloat16_is_for_products_in_training_alone():
     assert {type(loss) for loss in net.loss_curve_} == {float}
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_other_precisions_are_without_autocast(precision):
-    net = ShrinkingClassifier(Watched, precision=precision, max_epochs=1, device="cpu").fit(X, Y)
-    expected = {(PRECISIONS[precision][1], False)}
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_other_types_are_without_autocast(dtype):
+    net = ShrinkingClassifier(Watched, dtype=dtype, max_epochs=1, device="cpu").fit(X, Y)
+    expected = {(DTYPES[dtype][1], False)}
     assert net.net_.module_.seen[True] == expected
     assert net.net_.module_.seen[False] <= expected
 
@@ -209,8 +192,8 @@ def test_other_precisions_are_without_autocast(precision):
 @needs_bfloat16
 def test_auto_is_bfloat16_where_it_is_there():
     nets = [
-        ShrinkingDNNClassifier((8,), precision=precision, max_epochs=3, device="cpu")
-        for precision in ("auto", "bfloat16", "float32")
+        ShrinkingDNNClassifier((8,), dtype=dtype, max_epochs=3, device="cpu")
+        for dtype in ("auto", "bfloat16", "float32")
     ]
     auto, bfloat16, float32 = (net.set_params(random_state=0).fit(X, Y) for net in nets)
     assert same(auto, bfloat16)
@@ -228,9 +211,7 @@ def test_auto_is_bfloat16_where_it_is_there():
 )
 def test_bfloat16_is_close_to_float32_and_not_the_same(kind, params):
     params = {"max_epochs": 5, "random_state": 0, "device": "cpu", "policy": FullData()} | params
-    bfloat16, float32 = (
-        kind(precision=precision, **params).fit(X, Y) for precision in ("bfloat16", "float32")
-    )
+    bfloat16, float32 = (kind(dtype=dtype, **params).fit(X, Y) for dtype in ("bfloat16", "float32"))
     assert not same(bfloat16, float32)
     assert_allclose(bfloat16.predict_proba(X), float32.predict_proba(X), atol=0.05)
     assert_allclose(bfloat16.loss_curve_, float32.loss_curve_, rtol=0.02)
@@ -241,7 +222,7 @@ def test_bfloat16_is_close_to_float32_and_not_the_same(kind, params):
 def test_bfloat16_learns_digits(kind):
     X, y = load_digits(return_X_y=True)
     X, X_test, y, y_test = train_test_split(X / 16, y, random_state=0)
-    net = kind(precision="bfloat16", lr=0.005, max_epochs=6, random_state=0, device="cpu")
+    net = kind(dtype="bfloat16", lr=0.005, max_epochs=6, random_state=0, device="cpu")
     assert net.fit(X, y).score(X_test, y_test) > 0.95
     assert sum(net.net_.history[:, "n_active"]) < 0.95 * len(X) * 6
 
@@ -250,26 +231,26 @@ def test_bfloat16_learns_digits(kind):
 def test_bfloat16_does_not_take_the_dense_step(monkeypatch):
     made = []
 
-    class Noted(_net.DenseStep):
+    class Noted(_make_step.DenseStep):
         def __init__(self, *args):
             made.append(self)
             super().__init__(*args)
 
-    monkeypatch.setattr(_net, "DenseStep", Noted)
+    monkeypatch.setattr(_make_step, "DenseStep", Noted)
     net = ShrinkingDNNClassifier((8,), **PLAIN, max_epochs=1)
-    net.set_params(precision="bfloat16").fit(X, Y)
+    net.set_params(dtype="bfloat16").fit(X, Y)
     assert not made
-    net.set_params(precision="float32").fit(X, Y)
+    net.set_params(dtype="float32").fit(X, Y)
     assert len(made) == 1
 
 
 @needs_bfloat16
 def test_bfloat16_takes_partial_fits_and_warm_starts():
-    net = ShrinkingRegressor(Watched, precision="bfloat16", warm_start=True, device="cpu")
+    net = ShrinkingRegressor(Watched, dtype="bfloat16", warm_start=True, device="cpu")
     net.partial_fit(X, Y)
     assert net.net_.module_.seen[True] == {(torch.bfloat16, True)}
     net.net_.module_.seen[True].clear()
-    net.set_params(precision="float32", max_epochs=1).fit(X, Y)
+    net.set_params(dtype="float32", max_epochs=1).fit(X, Y)
     assert net.net_.module_.seen[True] == {(torch.float32, False)}
 
 
@@ -285,7 +266,7 @@ class Failing(Watched):
 def test_autocast_is_off_after_a_fit_that_raises():
     before = torch.get_autocast_dtype("cpu")
     with pytest.raises(ZeroDivisionError):
-        ShrinkingClassifier(Failing, precision="bfloat16", device="cpu").fit(X, Y)
+        ShrinkingClassifier(Failing, dtype="bfloat16", device="cpu").fit(X, Y)
     assert not torch.is_autocast_enabled("cpu")
     assert torch.get_autocast_dtype("cpu") == before
 
@@ -293,7 +274,7 @@ def test_autocast_is_off_after_a_fit_that_raises():
 @needs_bfloat16
 def test_bfloat16_gives_the_same_bits_for_the_same_seed():
     def fit():
-        net = ShrinkingDNNClassifier((8,), precision="bfloat16", max_epochs=2, random_state=0)
+        net = ShrinkingDNNClassifier((8,), dtype="bfloat16", max_epochs=2, random_state=0)
         return net.set_params(device="cpu").fit(X, Y)
 
     assert same(fit(), fit())

@@ -9,8 +9,11 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW
 
 from sk_sdlr.modules import MLP
-from sk_sdlr.training import AutogradStep, DenseStep
-from sk_sdlr.training._stacked import StackedLayers
+from sk_sdlr.steps import Objective
+from sk_sdlr.steps._autograd import AutogradStep
+from sk_sdlr.steps._dense import DenseStep
+from sk_sdlr.steps._stacked_layers import StackedLayers
+from sk_sdlr.steps._step import Batches
 
 OPTIMIZERS = {
     "sgd": partial(SGD, lr=0.1),
@@ -22,14 +25,13 @@ X, Y = torch.rand(30, 4, generator=torch.Generator().manual_seed(0)), torch.aran
 
 
 def make_net():
-    torch.manual_seed(0)
     return MLP(4, 3, hidden_layer_sizes=(5,), activation="tanh")
 
 
 def train(kind, net, optimizer, n_steps):
-    step = kind(net, nn.CrossEntropyLoss(), optimizer)
+    step = kind(net, Objective(nn.CrossEntropyLoss()), optimizer)
     for _ in range(n_steps):
-        step(X, Y, None, torch.empty(30), batch_size=10)
+        step(Batches(X, Y, torch.empty(30), 10))
     step.close()
 
 

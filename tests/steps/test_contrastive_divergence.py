@@ -11,8 +11,9 @@ from sklearn.neural_network import BernoulliRBM
 from torch import nn
 
 from sk_sdlr.modules._rbm import RBM, VISIBLE_UNITS
-from sk_sdlr.training import _products
-from sk_sdlr.training._contrastive_divergence import ContrastiveDivergenceStep
+from sk_sdlr.steps import Objective, _matmul
+from sk_sdlr.steps._contrastive_divergence import ContrastiveDivergenceStep
+from sk_sdlr.steps._step import Batches
 
 kinds = pytest.mark.parametrize("visible", VISIBLE_UNITS)
 persistence = pytest.mark.parametrize("persistent", [False, True])
@@ -37,16 +38,17 @@ def some_rows(rbm, n):
     return rbm.mean + rbm.scale * 2 * v if rbm.is_gaussian else v
 
 
-def step_of(rbm, lr=1.0, seed=0, **params):
-    optimizer = torch.optim.SGD(rbm.parameters(), lr=lr)
+def step_of(rbm, lr=1.0, seed=0, *, criterion=None, optimizer=None, **params):
+    objective = Objective(criterion or nn.MSELoss())
+    optimizer = optimizer or torch.optim.SGD(rbm.parameters(), lr=lr)
     generator = torch.Generator().manual_seed(seed)
-    return ContrastiveDivergenceStep(rbm, optimizer, generator=generator, **params)
+    return ContrastiveDivergenceStep(rbm, objective, optimizer, generator=generator, **params)
 
 
 def train(step, x, weight=None, batch_size=None):
     """Train on rows once; return their errors."""
     error = x.new_full((len(x),), torch.nan)
-    step(x, None, weight, error, batch_size)
+    step(Batches(x, x, error, batch_size or len(x), weight))
     return error
 
 
@@ -216,21 +218,6 @@ def test_there_are_as_many_persistent_chains_as_rows_in_the_first_batch():
 
 @persistence
 @kinds
-def test_several_batches_are_steps_one_after_the_other_and_the_last_may_be_shorter(
-    visible, persistent
-):
-    rbm = tiny(visible)
-    twin = copy.deepcopy(rbm)
-    x, weight = some_rows(rbm, 7), torch.rand(7, dtype=torch.float64)
-    error = train(step_of(rbm, 0.1, persistent=persistent), x, weight, batch_size=3)
-    step = step_of(twin, 0.1, persistent=persistent)
-    parts = [train(step, x[i : i + 3], weight[i : i + 3]) for i in (0, 3, 6)]
-    assert torch.equal(error, torch.cat(parts))
-    assert all(map(torch.equal, rbm.parameters(), twin.parameters()))
-
-
-@persistence
-@kinds
 def test_error_is_that_of_the_reconstruction_before_the_update(visible, persistent):
     rbm = tiny(visible)
     with torch.no_grad():
@@ -243,17 +230,15 @@ def test_error_is_that_of_the_reconstruction_before_the_update(visible, persiste
 
 
 @persistence
-@kinds
-def test_errors_of_the_outputs_are_the_errors_and_leave_the_training_as_it_is(visible, persistent):
-    rbm = tiny(visible)
-    twin = copy.deepcopy(rbm)
-    x, weight = some_rows(rbm, 7), torch.rand(7, dtype=torch.float64)
-    error = train(step_of(rbm, persistent=persistent), x, weight, batch_size=3)
-    step, other, squared = step_of(twin, persistent=persistent), *x.new_full((2, 7), torch.nan)
-    step(x, None, weight, other, 3, squared)
-    assert torch.equal(other, error)
-    assert torch.equal(squared, error)
-    assert all(map(torch.equal, rbm.parameters(), twin.parameters()))
+def test_errors_of_the_outputs_are_those_of_the_reconstruction(persistent):
+    # Of bits, cross-entropy and half the square tell the same probability of each.
+    rbm = RBM(1, 3)
+    x, (error, output_error) = torch.ones(7, 1), torch.empty(2, 7)
+    nn.init.normal_(rbm.weight)
+    step = step_of(rbm, criterion=nn.BCELoss(), persistent=persistent)
+    step(Batches(x, x, error, 3, None, output_error))
+    torch.testing.assert_close(output_error, (1 - torch.exp(-error)).square() / 2)
+    assert len(set(error.tolist())) > 1
 
 
 def test_error_of_persistent_chains_is_that_of_the_hidden_probabilities():
@@ -264,20 +249,28 @@ def test_error_of_persistent_chains_is_that_of_the_hidden_probabilities():
 
 
 @kinds
-def test_output_is_the_hidden_probability_of_the_last_batch_before_its_update(visible):
-    rbm = tiny(visible)
-    x, step = some_rows(rbm, 5), step_of(rbm, 0.0)
-    output = step(x, None, None, torch.empty(5, dtype=torch.float64), 3)
-    torch.testing.assert_close(output, rbm(x[3:]).detach())
+def test_chains_go_on_from_a_state_whatever_was_done_since(visible):
+    whole, other = tiny(visible), tiny(visible)
+    x = some_rows(whole, 7)
+    step, gone_on = step_of(whole, persistent=True), step_of(other, seed=5, persistent=True)
+    train(step, x, batch_size=3)
+    state, parameters = step.state_dict(), copy.deepcopy(whole.state_dict())
+    expected = train(step, x, batch_size=3)
+    train(gone_on, x[:5])
+    other.load_state_dict(parameters)
+    gone_on.load_state_dict(state)
+    assert torch.equal(train(gone_on, x, batch_size=3), expected)
+    assert torch.equal(gone_on.chains, step.chains)
+    torch.testing.assert_close(other.state_dict(), whole.state_dict(), rtol=0, atol=0)
 
 
 def test_momentum_and_weight_decay_are_the_optimisers():
     rbm = tiny()
-    x, generator = some_rows(rbm, 6), torch.Generator().manual_seed(0)
+    x = some_rows(rbm, 6)
     biases = [rbm.hidden_bias, rbm.visible_bias]
     groups = [{"params": [rbm.weight], "weight_decay": 0.1}, {"params": biases}]
     optimizer = torch.optim.SGD(groups, lr=0.2, momentum=0.5)
-    step = ContrastiveDivergenceStep(rbm, optimizer, generator=generator)
+    step = step_of(rbm, optimizer=optimizer)
     velocity = dict.fromkeys(PARAMETERS, 0.0)
     expected = {name: getattr(rbm, name).detach().clone() for name in PARAMETERS}
     for _ in range(4):
@@ -317,12 +310,12 @@ def test_neighbouring_states_are_drawn_independently():
 
 
 @kinds
-def test_large_products_change_nothing_but_the_speed(visible, monkeypatch):
+def test_large_matmul_change_nothing_but_the_speed(visible, monkeypatch):
     x = torch.rand(120, 110)
     weights = []
-    monkeypatch.setattr(_products, "ONEDNN_FROM", 0)
-    for available in (_products.HAS_ONEDNN, False):  # twice the same where torch has no oneDNN
-        monkeypatch.setattr(_products, "HAS_ONEDNN", available)
+    monkeypatch.setattr(_matmul, "ONEDNN_FROM", 0)
+    for available in (_matmul.HAS_ONEDNN, False):  # twice the same where torch has no oneDNN
+        monkeypatch.setattr(_matmul, "HAS_ONEDNN", available)
         rbm = RBM(110, 130, visible=visible, generator=torch.Generator().manual_seed(0))
         train(step_of(rbm, 0.01), x)
         weights.append(rbm.weight)
@@ -348,8 +341,7 @@ def test_bfloat16_learns_nearly_the_same(visible):
         generator = torch.Generator().manual_seed(0)
         rbm = RBM(20, 10, visible=visible, generator=generator)
         rbm.fit_visible(x)
-        optimizer = torch.optim.SGD(rbm.parameters(), lr=0.05)
-        step = ContrastiveDivergenceStep(rbm, optimizer, generator=generator, autocast=autocast)
+        step = step_of(rbm, 0.05, autocast=autocast)
         errors[autocast] = [train(step, x, batch_size=10).mean().item() for _ in range(20)]
         assert rbm.weight.dtype == torch.float32
     assert errors[None] != errors[torch.bfloat16]
@@ -357,19 +349,10 @@ def test_bfloat16_learns_nearly_the_same(visible):
     assert errors[torch.bfloat16][-1] < 0.5 * errors[torch.bfloat16][0]
 
 
-def test_close_leaves_no_gradients():
-    rbm = tiny()
-    step = step_of(rbm)
-    train(step, some_rows(rbm, 4))
-    step.close()
-    assert all(parameter.grad is None for parameter in rbm.parameters())
-
-
 @pytest.mark.parametrize("n_steps", [0, -1])
 def test_number_of_steps_must_be_positive(n_steps):
-    with pytest.raises(
-        ValueError, match=f"n_steps must be a positive int, however: n_steps={n_steps}"
-    ):
+    message = f"'n_steps' parameter .* must be a positive int. Got {n_steps} instead"
+    with pytest.raises(ValueError, match=message):
         step_of(tiny(), n_steps=n_steps)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sk_sdlr.modules import ACTIVATIONS
-from sk_sdlr.training._dense_activations import DENSE_ACTIVATIONS
+from sk_sdlr.steps._dense_activations import DENSE_ACTIVATIONS
 
 
 def test_every_activation_of_the_modules_is_there():

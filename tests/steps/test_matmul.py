@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sk_sdlr.training import _products
-from sk_sdlr.training._products import HAS_ONEDNN, addmm_, affine, mm
+from sk_sdlr.steps import _matmul
+from sk_sdlr.steps._matmul import HAS_ONEDNN, addmm_, affine, mm
 
 M, K, N = 33, 17, 29
 
@@ -20,9 +20,9 @@ def library(request, monkeypatch):
         calls.append(arguments)
         return torch.ops.mkldnn._linear_pointwise(*arguments)
 
-    monkeypatch.setattr(_products, "HAS_ONEDNN", request.param == "onednn")
-    monkeypatch.setattr(_products, "ONEDNN_FROM", 0)
-    monkeypatch.setattr(_products, "_LINEAR", counted)
+    monkeypatch.setattr(_matmul, "HAS_ONEDNN", request.param == "onednn")
+    monkeypatch.setattr(_matmul, "ONEDNN_FROM", 0)
+    monkeypatch.setattr(_matmul, "_LINEAR", counted)
     yield request.param
     assert bool(calls) == (request.param == "onednn")
 
@@ -92,8 +92,8 @@ def test_affine_map_in_bfloat16_comes_back_in_float32(activation):
 
 
 @pytest.mark.parametrize("case", ["small", "float64"])
-def test_small_and_float64_products_are_left_to_torch(monkeypatch, case):
-    monkeypatch.setattr(_products, "_LINEAR", None)  # raises if it is called
+def test_small_and_float64_matmul_are_left_to_torch(monkeypatch, case):
+    monkeypatch.setattr(_matmul, "_LINEAR", None)  # raises if it is called
     dtype = torch.float64 if case == "float64" else torch.float32
     size = 10 if case == "small" else 200
     a, b, out = (torch.rand(size, size, dtype=dtype) for _ in range(3))

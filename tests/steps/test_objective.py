@@ -1,12 +1,84 @@
-"""Squared errors of the outputs, on one scale for every training loss."""
+"""What is minimised, of each sample; errors of outputs are on one scale for every loss."""
 
 import pytest
 import torch
 from torch import nn
 
-from sk_sdlr.training import SquaredError
-from sk_sdlr.training._errors import per_sample_error
-from sk_sdlr.training._output_errors import has_bounded_outputs, squared_output_error
+from sk_sdlr.steps import Objective, SquaredError
+
+N_SAMPLES, N_OUTPUTS = 6, 4
+GENERATOR = torch.Generator().manual_seed(0)
+OUTPUT = torch.randn(N_SAMPLES, N_OUTPUTS, generator=GENERATOR)
+REAL = torch.randn(N_SAMPLES, N_OUTPUTS, generator=GENERATOR)
+SHARES = torch.rand(N_SAMPLES, N_OUTPUTS, generator=GENERATOR)
+CLASSES = torch.arange(N_SAMPLES) % N_OUTPUTS
+SIGNS = torch.sign(REAL)
+
+LOSSES = [
+    (SquaredError(), OUTPUT, REAL),
+    (nn.CrossEntropyLoss(), OUTPUT, CLASSES),
+    (nn.CrossEntropyLoss(label_smoothing=0.1), OUTPUT, CLASSES),
+    (nn.CrossEntropyLoss(), OUTPUT, SHARES.softmax(1)),
+    (nn.NLLLoss(), OUTPUT.log_softmax(1), CLASSES),
+    (nn.MultiMarginLoss(), OUTPUT, CLASSES),
+    (nn.MSELoss(), OUTPUT, REAL),
+    (nn.MSELoss(), OUTPUT[:, 0], REAL[:, 0]),
+    (nn.MSELoss(), OUTPUT.view(-1, 2, 2), REAL.view(-1, 2, 2)),
+    (nn.L1Loss(), OUTPUT, REAL),
+    (nn.SmoothL1Loss(), OUTPUT, REAL),
+    (nn.HuberLoss(), OUTPUT, REAL),
+    (nn.PoissonNLLLoss(), OUTPUT, SHARES),
+    (nn.BCELoss(), OUTPUT.sigmoid(), SHARES),
+    (nn.BCEWithLogitsLoss(), OUTPUT, SHARES),
+    (nn.SoftMarginLoss(), OUTPUT, SIGNS),
+    (nn.MultiLabelSoftMarginLoss(), OUTPUT, SHARES.round()),
+    (nn.HingeEmbeddingLoss(), OUTPUT, SIGNS),
+]
+
+
+@pytest.mark.parametrize(("criterion", "output", "target"), LOSSES)
+def test_each_loss_is_the_criterion_of_its_sample_alone(criterion, output, target):
+    loss = Objective(criterion).loss(output, target)
+    alone = [criterion(output[i : i + 1], target[i : i + 1]) for i in range(N_SAMPLES)]
+    torch.testing.assert_close(loss, torch.stack(alone))
+    torch.testing.assert_close(loss.mean(), criterion(output, target))
+
+
+def test_a_loss_counts_by_the_weight_of_its_class():
+    weight = torch.tensor([1.0, 0.5, 0.0, 2.0])
+    loss = Objective(nn.CrossEntropyLoss(weight)).loss(OUTPUT, CLASSES)
+    plain = Objective(nn.CrossEntropyLoss()).loss(OUTPUT, CLASSES)
+    torch.testing.assert_close(loss, weight[CLASSES] * plain)
+
+
+@pytest.mark.parametrize("criterion", [nn.CrossEntropyLoss(), SquaredError()])
+def test_criterion_keeps_its_reduction(criterion):
+    target = CLASSES if isinstance(criterion, nn.CrossEntropyLoss) else REAL
+    Objective(criterion).loss(OUTPUT, target)
+    assert criterion.reduction == "mean"
+    assert criterion(OUTPUT, target).dim() == 0
+
+
+def test_parameters_of_the_criterion_get_their_gradients():
+    class Scaled(nn.MSELoss):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(2.0))
+
+        def forward(self, output, target):
+            return self.scale * super().forward(output, target)
+
+    criterion = Scaled()
+    Objective(criterion).loss(OUTPUT, REAL).mean().backward()
+    torch.testing.assert_close(criterion.scale.grad, nn.MSELoss()(OUTPUT, REAL))
+
+
+def test_criterion_without_reduction_is_refused():
+    with pytest.raises(TypeError, match=r"'reduction'.*Got Identity instead"):
+        Objective(nn.Identity())
+
+
+# Errors of the outputs
 
 P = torch.tensor([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1], [0.1, 0.6, 0.3]])
 Y = torch.tensor([0, 2, 1])
@@ -22,9 +94,10 @@ def logits(criterion, p):
 
 
 def output_errors(criterion, output, target):
-    error = per_sample_error(criterion)(output, target)
+    objective = Objective(criterion)
+    error = objective.loss(output, target)
     before = output.clone(), target.clone(), error.clone()
-    squared = squared_output_error(criterion)(output, target, error)
+    squared = objective.output_error(output, target, error)
     for tensor, as_it_was in zip((output, target, error), before, strict=True):
         assert torch.equal(tensor, as_it_was)
     return squared
@@ -140,7 +213,7 @@ class MyLoss(nn.CrossEntropyLoss):
 )
 def test_of_any_other_loss_it_is_the_error_itself(criterion, target):
     error = torch.rand(3)
-    assert squared_output_error(criterion)(P, target, error) is error
+    assert Objective(criterion).output_error(P, target, error) is error
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -149,14 +222,7 @@ def test_it_has_the_type_of_the_outputs(dtype):
     assert output_errors(nn.CrossEntropyLoss(), output, Y).dtype == dtype
 
 
-def compiled(criterion):
-    return torch.compile(criterion, backend="eager")
-
-
-def test_a_compiled_loss_is_known():
-    criterion = nn.CrossEntropyLoss()
-    squared = squared_output_error(compiled(criterion))(logits(criterion, P), Y, torch.zeros(3))
-    assert_values(squared, HALF_SQUARES)
+# Whether outputs are bounded
 
 
 @pytest.mark.parametrize(
@@ -164,7 +230,6 @@ def test_a_compiled_loss_is_known():
     [
         (nn.CrossEntropyLoss(), True),
         (nn.CrossEntropyLoss(label_smoothing=0.1), True),
-        (compiled(nn.CrossEntropyLoss()), True),
         (nn.NLLLoss(), True),
         (nn.BCEWithLogitsLoss(), True),
         (nn.BCELoss(), True),
@@ -175,4 +240,21 @@ def test_a_compiled_loss_is_known():
     ],
 )
 def test_outputs_are_bounded_where_the_loss_says_that_they_are_probabilities(criterion, bounded):
-    assert has_bounded_outputs(criterion) is bounded
+    assert Objective(criterion).bounded_outputs is bounded
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+@pytest.mark.parametrize("criterion", [nn.CrossEntropyLoss(), nn.MSELoss()])
+def test_whoever_knows_better_says_whether_outputs_are_bounded(criterion, bounded):
+    assert Objective(criterion, bounded_outputs=bounded).bounded_outputs is bounded
+
+
+def test_a_compiled_criterion_is_known_and_left_as_it_is():
+    plain = nn.CrossEntropyLoss()
+    objective = Objective(torch.compile(plain, backend="eager"))
+    output = logits(plain, P)
+    loss = objective.loss(output, Y)
+    assert loss.shape == (3,)
+    assert_values(objective.output_error(output, Y, loss), HALF_SQUARES)
+    assert objective.bounded_outputs
+    assert plain.reduction == "mean"

@@ -1,9 +1,12 @@
 """Active rows are visited: each once, with their weights, and their errors kept."""
 
+from functools import partial
+
 import pytest
 import torch
-from torch import Generator, nn
-from torch.optim import SGD, Adam
+from torch import Generator, Tensor, nn
+from torch._subclasses.fake_tensor import DataDependentOutputException
+from torch.optim import SGD
 
 from sk_sdlr.modules import CNN, MLP
 from sk_sdlr.policies import POLICIES, ActiveSet, EpochReport, FullData
@@ -14,7 +17,7 @@ from sk_sdlr.runs._learning_rate import LearningRate
 from sk_sdlr.runs._state import RunState
 from sk_sdlr.steps import Objective, _chunks
 from sk_sdlr.steps._make_step import make_step
-from tests.fake_device import DEVICE, run_on_fake_device
+from tests.fake_device import DEVICE, LeavesDevice, run_on_fake_device
 from tests.runs.small import NeedsOutputs
 
 N = 20
@@ -177,10 +180,10 @@ def test_rows_are_left_out_in_turn():
 
 # On a device
 
-STEPS = {
-    "dense": lambda: (MLP(6, 3, hidden_layer_sizes=(4,)), "dense"),
-    "autograd": lambda: (MLP(6, 3, hidden_layer_sizes=(4,), dropout=0.5, batch_norm=True), "auto"),
-    "cnn": lambda: (CNN((1, 2, 3), 3, layers=[("linear", 4), ("relu",)], dropout=0.5), "auto"),
+NETS = {
+    "dense": (partial(MLP, 6, 3, hidden_layer_sizes=(4,)), (6,)),
+    "autograd": (partial(MLP, 6, 3, dropout=0.5, batch_norm=True), (6,)),
+    "cnn": (partial(CNN, (1, 2, 3), 3, layers=[("conv", 2, 2)], dropout=0.5), (1, 2, 3)),
 }
 
 
@@ -196,42 +199,54 @@ def active_sets(policy):
         yield active
 
 
-@pytest.mark.parametrize("user_weight", [False, True], ids=["", "weighted"])
-@pytest.mark.parametrize("optimizer", [SGD, Adam])
-@pytest.mark.parametrize("step", STEPS)
+def like(value):
+    """Return a tensor of that shape on the default device; anything else as it is."""
+    return torch.empty(value.shape, dtype=value.dtype) if isinstance(value, Tensor) else value
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("name", POLICIES)
-def test_the_loop_stays_on_one_device_and_asks_it_for_nothing(name, step, optimizer, user_weight):
-    policy = POLICIES[name]()
+def test_the_loop_stays_on_one_device_and_asks_it_for_nothing(name, net, weighted):
+    (make_net, shape), policy = NETS[net], POLICIES[name]()
     sets = [active.state_dict() for active in active_sets(policy)]
     assert name == "full" or min(len(active["index"]) for active in sets) < 200
 
     def make():
-        module, kind = STEPS[step]()
-        rows = torch.rand(200, 6) if step != "cnn" else torch.rand(200, 1, 2, 3)
-        weight = torch.rand(200) if user_weight else None
-        targets = torch.zeros(200, dtype=torch.int64)
-        sgd = optimizer(module.parameters(), lr=0.1, foreach=False)
-        state = RunState(policy, Budget(200, 9), Generator(), DEVICE)
+        module = make_net().train()
+        weight = torch.rand(200) if weighted else None
+        features, targets = torch.rand(200, *shape), torch.zeros(200, dtype=torch.int64)
+        loop = BatchLoop(TrainingData(features, targets, weight), 32, 1)
+        optimizer = SGD(module.parameters(), lr=0.1)
         objective = Objective(nn.CrossEntropyLoss())
-        learn = make_step(kind, module, objective, sgd, None)
-        loop = BatchLoop(TrainingData(rows, targets, weight), 32, 1)
-        return module, loop, learn, state, LearningRate(sgd, "linear")
+        kind = "dense" if net == "dense" else "autograd"
+        step = make_step(kind, module, objective, optimizer, targets)
+        state = RunState(policy, Budget(200, 9), Generator(), DEVICE)
+        there = [{key: like(value) for key, value in active.items()} for active in sets]
+        actives = map(policy.make_active_set, there)
+        return module, loop, step, state, LearningRate(optimizer, "linear"), list(actives)
 
     def use(made):
-        module, loop, learn, state, rate = made
-        for active in sets:
-            moved = {
-                key: torch.empty_like(value, device=DEVICE)
-                if isinstance(value, torch.Tensor)
-                else value
-                for key, value in active.items()
-            }
-            visited = loop(policy.make_active_set(moved), learn, state, rate)
+        module, loop, step, state, rate, actives = made
+        for active in actives:
+            visited = loop(active, step, state, rate)
             tensors = [visited.index, visited.error, *visited.signals.values()]
             assert {tensor.device for tensor in tensors} == {DEVICE}
             assert {*visited.signals} == {*policy.needs}
-        learn.close()
+        step.close()
         return {tensor.device for tensor in module.state_dict().values()}
 
     # The order of the rows is drawn on the host, and copied.
     assert run_on_fake_device(make, use, may_use_host=True) == {DEVICE}
+
+
+@pytest.mark.parametrize("does", [Tensor.cpu, lambda e: e.sum().item(), lambda e: bool(e.isnan().any())])
+def test_a_loop_that_asks_or_leaves_is_noticed(does, monkeypatch):
+    weighted = BatchLoop._weighted
+    monkeypatch.setattr(
+        BatchLoop,
+        "_weighted",
+        lambda loop, visited: does(visited.error) and weighted(loop, visited),
+    )
+    with pytest.raises((DataDependentOutputException, LeavesDevice)):
+        test_the_loop_stays_on_one_device_and_asks_it_for_nothing("infobatch", "dense", True)

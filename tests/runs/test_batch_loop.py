@@ -240,7 +240,9 @@ def test_the_loop_stays_on_one_device_and_asks_it_for_nothing(name, net, weighte
     assert run_on_fake_device(make, use, may_use_host=True) == {DEVICE}
 
 
-@pytest.mark.parametrize("does", [Tensor.cpu, lambda e: e.sum().item(), lambda e: bool(e.isnan().any())])
+@pytest.mark.parametrize(
+    "does", [Tensor.cpu, lambda e: e.sum().item(), lambda e: bool(e.isnan().any())]
+)
 def test_a_loop_that_asks_or_leaves_is_noticed(does, monkeypatch):
     weighted = BatchLoop._weighted
     monkeypatch.setattr(

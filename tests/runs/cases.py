@@ -63,8 +63,8 @@ def run_of(
     **fit_params,
 ) -> Run:
     """Return the run that ``estimator.fit`` would train."""
-    with mock.patch.object(type(estimator), "_train", lambda self, *datasets: datasets):
-        datasets = estimator.fit(X, y, **fit_params)
+    estimator._train = lambda *datasets: datasets  # and not of its class: there may be threads
+    datasets = estimator.fit(X, y, **fit_params)
     net = estimator.net_
     settings = replace(net._make_settings(net.max_epochs), step=kind)
     return net._make_run(*datasets, settings, Listener())
@@ -92,7 +92,7 @@ def cnn(cls=ShrinkingCNNClassifier, **params) -> Run:
         "batch_size": 8,
         "max_epochs": N_EPOCHS,
     } | params
-    return run_of(cls(layers, random_state=0, **params), *images())
+    return run_of(cls(layers, **{"random_state": 0} | params), *images())
 
 
 def dbn(**params) -> Run:
@@ -104,8 +104,7 @@ def dbn(**params) -> Run:
         dropout=0.2,
         batch_size=16,
         max_epochs=N_EPOCHS,
-        random_state=0,
-        **params,
+        **{"random_state": 0} | params,
     )
     return run_of(estimator, *blobs())
 
@@ -142,7 +141,7 @@ def own(*, fit=None, **params) -> Run:
         "max_epochs": N_EPOCHS,
         "batch_size": 16,
     } | params
-    return run_of(ShrinkingClassifier(own_module, random_state=0, **params), *blobs(), **fit or {})
+    return run_of(ShrinkingClassifier(own_module, **params), *blobs(), **fit or {})
 
 
 # For runs that stop early, after the last stop on the way.

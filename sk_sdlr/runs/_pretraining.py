@@ -282,5 +282,5 @@ def _check_numbers(counts: dict[str, object], reals: dict[str, object]) -> None:
     for name, value in reals.items():
         low, high = RANGES[name]
         if not isinstance(value, Real) or not low <= float(value) < high:
-            must = f"a number in the range [{low:g}, {high:g})"
+            must = f"be a number in the range [{low:g}, {high:g})"
             raise bad_parameter("pretrain", name, must, value)

@@ -140,6 +140,7 @@ def own(*, fit=None, **params) -> Run:
         "policy": ShrinkRecall(s=0.3, t=0.4),
         "max_epochs": N_EPOCHS,
         "batch_size": 16,
+        "random_state": 0,
     } | params
     return run_of(ShrinkingClassifier(own_module, **params), *blobs(), **fit or {})
 

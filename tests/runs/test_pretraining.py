@@ -2,16 +2,17 @@
 
 import math
 import re
-from dataclasses import dataclass
 
 import pytest
 import torch
-from sk_sdlr.training._pretrain import _optimizer, pretrain
 from sklearn.datasets import load_digits
 from torch import nn
 
-from sk_sdlr.modules._rbm import RBM
-from sk_sdlr.policies import ActiveSet, AutoRecall, FullData, Policy, ShrinkRecall
+from sk_sdlr.modules import RBM
+from sk_sdlr.policies import AutoRecall, ShrinkRecall
+from sk_sdlr.runs import pretrain
+from sk_sdlr.runs._pretraining import _optimizer
+from tests.runs.small import Fixed, Spy, column
 
 DIGITS = torch.from_numpy(load_digits().data[:300] / 16).float()
 GENERATOR = torch.Generator().manual_seed(0)
@@ -23,26 +24,6 @@ REAL += 0.2 * torch.randn(200, 5, generator=GENERATOR)
 
 def run(X, sizes=(8,), seed=0, **params):
     return pretrain(X, sizes, generator=torch.Generator().manual_seed(seed), **params)
-
-
-def column(history, name):
-    return [record[name] for record in history]
-
-
-@dataclass
-class SomeRows(Policy):
-    """The first rows, with or without weights: 1 for the first half, 0 for the other one."""
-
-    weighted: bool = True
-
-    def start(self, n_samples):
-        weight = torch.arange(n_samples) < n_samples // 2
-        if self.weighted:
-            return ActiveSet(torch.arange(n_samples), weight.double())
-        return ActiveSet(torch.arange(n_samples // 2))
-
-    def update(self, active, epoch, *, generator):
-        return active
 
 
 @pytest.mark.parametrize("sizes", [(9,), (9, 7), [9, 7, 5]], ids=str)
@@ -94,19 +75,17 @@ def test_a_policy_chooses_the_rows_of_each_layer_anew(recall):
 
 def test_a_policy_sees_the_reconstruction_errors():
     # Blank rows are the easy ones.
-    X = torch.cat([torch.zeros(150, 64), DIGITS[:150]])
-    seen = []
-
-    class Watched(FullData):
-        def update(self, active, epoch, *, generator):
-            seen.append((epoch.last_error.clone(), epoch.epoch, epoch.progress))
-            return super().update(active, epoch, generator=generator)
-
-    _, history = run(X, epochs=3, policy=Watched())
-    assert [(epoch, round(progress, 3)) for _, epoch, progress in seen] == [(1, 0.333), (2, 0.667)]
-    for error, epoch, _ in seen:
+    X, spy = torch.cat([torch.zeros(150, 64), DIGITS[:150]]), Spy()
+    _, history = run(X, epochs=3, policy=spy)
+    reports = [report for _, report in spy.told]
+    assert [(report.epoch, round(report.progress, 3)) for report in reports] == [
+        (1, 0.333),
+        (2, 0.667),
+    ]
+    for report in reports:
+        error = report.last_error
         assert error[:150].max() < error[150:].median()
-        mean = history[epoch - 1]["reconstruction_error"]
+        mean = history[report.epoch - 1]["reconstruction_error"]
         assert error.mean().item() == pytest.approx(mean, rel=1e-5)
 
 
@@ -134,22 +113,18 @@ def test_gaussian_units_learn_under_a_policy_that_needs_the_errors_of_the_output
 
 @pytest.mark.parametrize(("X", "bounded"), [(DIGITS, True), (DIGITS * 3 - 1, False)])
 def test_a_policy_is_told_whether_units_are_bounded(X, bounded):
-    seen = []
-
-    class Watched(AutoRecall):
-        def update(self, active, epoch, *, generator):
-            is_loss = torch.equal(epoch.signals["output_error"], epoch.error)
-            seen.append((epoch.bounded_outputs, is_loss))
-            return super().update(active, epoch, generator=generator)
-
-    run(X, (8, 6), epochs=2, policy=Watched())
-    assert seen == [(bounded, True), (True, True)]
+    spy = Spy(AutoRecall())
+    run(X, (8, 6), epochs=2, policy=spy)
+    reports = [report for _, report in spy.told]
+    assert [report.bounded_outputs for report in reports] == [bounded, True]
+    assert all(torch.equal(r.signals["output_error"], r.error) for r in reports)
 
 
 def test_weights_of_a_policy_reach_the_gradient():
     other = torch.cat([DIGITS[:150], DIGITS[150:].flip(0)])
-    (first,), _ = run(DIGITS, epochs=2, policy=SomeRows(), batch_size=10)
-    (second,), _ = run(other, epochs=2, policy=SomeRows(), batch_size=10)
+    of_first_half = Fixed(torch.arange(300), (torch.arange(300) < 150).double())
+    (first,), _ = run(DIGITS, epochs=2, policy=of_first_half, batch_size=10)
+    (second,), _ = run(other, epochs=2, policy=of_first_half, batch_size=10)
     torch.testing.assert_close(first.weight, second.weight)
     (full,), _ = run(DIGITS, epochs=2, batch_size=10)
     assert not torch.allclose(first.weight, full.weight)
@@ -243,7 +218,7 @@ def test_no_gradients_are_left():
 
 @pytest.mark.parametrize("X", [REAL, DIGITS], ids=["gaussian", "bernoulli"])
 def test_divergence_is_an_error_that_says_what_to_do(X):
-    with pytest.raises(FloatingPointError, match=r"at a learning rate of .* smaller pretrain_lr"):
+    with pytest.raises(FloatingPointError, match=r"at pretrain_lr=1e\+38\. Try a smaller one"):
         run(X, lr=1e38, epochs=20)
 
 
@@ -274,7 +249,8 @@ def test_nan_in_the_data_is_an_error():
 )
 def test_parameters_out_of_range_are_named(name, value):
     params = {"hidden_layer_sizes": (8,)} | {name: value}
-    with pytest.raises(ValueError, match=rf"{name}.* must be .*{re.escape(repr(value))}"):
+    got = re.escape(f"Got {value!r} instead.")
+    with pytest.raises(ValueError, match=rf"^The '{name}' parameter of pretrain must be .*{got}$"):
         pretrain(DIGITS, **params, generator=torch.Generator())
 
 

@@ -159,3 +159,33 @@ def test_the_rates_are_the_same_in_closed_form_and_by_autograd(name):
     constant, _ = trained(step="dense", lr=0.5)
     with pytest.raises(AssertionError):
         torch.testing.assert_close(weights(runs[0]), weights(constant), rtol=1e-3, atol=1e-4)
+
+
+class Noting:
+    """A step that learns nothing, and notes the factors of the batches."""
+
+    def __init__(self):
+        self.factors = []
+
+    def __call__(self, batches):
+        self.factors += batches.lr_factors
+        batches.error.zero_()
+        return batches.x
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        # An epoch on 20 rows of batches of 8 is as much of the run as one on all 50 rows.
+        ({"max_epochs": 2}, [(1 + begin / 20) / 2 for begin in (0, 8, 16)]),
+        # By visits it is as much as its rows are.
+        ({"max_passes": 1.2}, [(40 + begin) / 60 for begin in (0, 8, 16)]),
+    ],
+)
+def test_the_rate_falls_with_the_batches_of_an_epoch_on_a_part_of_the_rows(budget, expected):
+    step = Noting()
+    trained(policy=Fixed(torch.arange(20)), given_step=step, lr_schedule="linear", **budget)
+    assert step.factors[-3:] == pytest.approx([1 - progress for progress in expected])

@@ -6,7 +6,8 @@ Run from a checkout, with ``pip install -e '.[benchmarks]'``:
 - ``python -m benchmarks.compare --dataset FILE.npz``: shrinking beside its alternatives;
 - ``python -m benchmarks.speed``: seconds, microseconds a batch, memory;
 - ``python -m benchmarks.policy_study --datasets mnist``: which policy does good, and which harm;
-- ``python -m benchmarks.defaults``: what comes without tuning.
+- ``python -m benchmarks.defaults``: what comes without tuning;
+- ``python -m benchmarks.weight_decay``: what weight decay does to the default estimator.
 
 All read the data folder that ``SK_SDLR_DATA`` names, take their methods from one table
 (``_methods.py``), write runs as JSON (``_store.py``), and do not make again what is written.

@@ -128,7 +128,11 @@ def optimizer_of(net: Net) -> dict[str, Any]:
     if net.params.get("optimizer") == "sgd":
         momentum = net.params.get("momentum", 0.0)
         return {"lr": net.lr, "optimizer": torch.optim.SGD, "optimizer__momentum": momentum}
-    return {"lr": net.lr, "optimizer": torch.optim.AdamW, "optimizer__weight_decay": 0.0}
+    # Without a weight decay of the net's own, torch's default is ours too.
+    decay = {
+        f"optimizer__{name}": value for name, value in net.params.items() if name == "weight_decay"
+    }
+    return {"lr": net.lr, "optimizer": torch.optim.AdamW} | decay
 
 
 def plain(module: nn.Module) -> nn.Module:

@@ -29,7 +29,7 @@ KINDS: dict[str, tuple[Any, Any]] = {
 PLAIN = {"batch_norm": False, "dropout": 0.0}
 # Outputs between 0 and 1: of numbers, and of classes with the error of Eq. 4.
 BOUNDED = {"output_activation": "sigmoid"}
-SQUARED_ERROR = {"output_activation": "sigmoid", "loss": "squared_error"}
+SQUARED_ERROR = {"loss": "squared_error"}
 DTYPES = ("float32", "bfloat16")
 # The share of a run that ends on all rows, where a method has it.
 LAST_SHARE = 0.1
@@ -106,9 +106,9 @@ class Net:
             Not fitted.
         """
         params = {"policy": policy, "random_state": seed, "device": "cpu"} | params
-        params["anneal"] = LAST_SHARE if full_at_end else 0.0
+        params["full_at_end"] = LAST_SHARE if full_at_end else 0.0
         if length.visits is not None:
-            params["max_visits"] = float(length.visits)
+            params["max_passes"] = float(length.visits)
         elif length.epochs is not None:
             params["max_epochs"] = length.epochs
         return KINDS[self.kind][not data.is_classification](**self.params | params)
@@ -124,7 +124,7 @@ class Net:
 
     def with_dtype(self, dtype: str) -> Net:
         """Return the same net, whose products are computed in this type."""
-        return self.with_params(precision=dtype)
+        return self.with_params(dtype=dtype)
 
 
 def perceptron(size: int, lr: float, **params: Any) -> Net:

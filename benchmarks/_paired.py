@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import mean, median, stdev
+from typing import Any
 
 from tabulate import tabulate
 
@@ -25,7 +26,7 @@ def grouped(records: Iterable[Record], key: str = "method") -> dict[str, dict[in
 
 def paired_table(
     records: Iterable[Record],
-    control: str,
+    control: Any,
     columns: Mapping[str, Column],
     *,
     key: str = "method",
@@ -38,7 +39,7 @@ def paired_table(
     ----------
     records : iterable of dict
         The runs, whose settings have the `key` and a ``seed``.
-    control : str
+    control : str, or a value of the `key`
         The method that the others are compared with.
     columns : dict of callable
         By heading; of the runs of a method and of the control, by seed: the cell. Those of the
@@ -63,7 +64,7 @@ def paired_table(
 def row_of(
     name: str,
     methods: Mapping[str, BySeed],
-    control: str,
+    control: Any,
     columns: Mapping[str, Column],
     labels: Mapping[str, str] | None = None,
 ) -> list[str]:
@@ -86,7 +87,13 @@ def error(runs: BySeed, control: BySeed) -> str:
 
 def less_control(runs: BySeed, control: BySeed) -> str:
     """Return the mean difference of errors within a seed, with its standard error."""
-    found = [runs[s]["error"] - control[s]["error"] for s in runs if s in control]
+    return difference(runs, control, "error")
+
+
+def difference(runs: BySeed, control: BySeed, key: str) -> str:
+    """Return the mean difference of a number within a seed, with its standard error."""
+    pairs = [(run, control[seed]) for seed, run in runs.items() if seed in control]
+    found = [run[key] - other[key] for run, other in pairs if key in run]
     if not found:
         return ""
     half = f" ± {stdev(found) / len(found) ** 0.5:.4f}" if len(found) > 1 else ""

@@ -3,9 +3,9 @@ When rows come back: all rows, t=0.2 and t="auto"
 =================================================
 
 A fixed stop threshold shrinks as deep on noise as on anything else; ``t="auto"`` shrinks only
-while there are easy rows. Here both stand next to ordinary training, on a generated table with its
-true classes and on the same table with a fifth of them wrong, which stands for classes that
-overlap. Net, optimiser, fall of the learning rate and row visits are the same for all three.
+while there are easy rows. Here both are compared with ordinary training, on a generated table with
+its true classes and on the same table with a fifth of them wrong, as if classes overlapped. Net,
+optimiser, fall of the learning rate and row visits are the same for all three.
 """
 
 # %%
@@ -77,7 +77,7 @@ def run(data, rule, seed):
         batch_norm=False,
         lr=0.003,
         batch_size=64,
-        max_visits=RUN["visits"],
+        max_passes=RUN["visits"],
         device="cpu",
         callbacks=[follow],
         random_state=seed,

@@ -4,9 +4,14 @@ What would make the host wait for a GPU, or fail on one, raises: to ask for a va
 and ``if (x > 0).any()`` do; to copy to the host; to mix devices; to make a tensor on the host.
 """
 
+from contextlib import contextmanager
+from unittest.mock import patch
+
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.library import _scoped_library
+from torch.optim import optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -50,6 +55,32 @@ def run_on_fake_device(make, use, *, may_use_host=False):
             made = make()
         with _StaysThere(may_use_host):
             return use(made)
+
+
+@contextmanager
+def fused_optimizers():
+    """Let torch's fused optimisers take the device for one that they know, as they know a GPU.
+
+    Adam and AdamW do no better without: they count steps on the host then, wherever the parameters
+    are.
+    """
+    known = [*optimizer._get_fused_kernels_supported_devices(), DEVICE.type]
+    with (
+        patch.object(optimizer, "_get_fused_kernels_supported_devices", lambda: known),
+        _fake_fused_sgd(),
+    ):
+        yield
+
+
+@contextmanager
+def _fake_fused_sgd():
+    """Say what torch does not say of SGD, as it does of Adam: its kernel makes no tensor."""
+    if torch._C._dispatch_has_kernel_for_dispatch_key("aten::_fused_sgd_", "Meta"):
+        yield
+        return
+    with _scoped_library("aten", "IMPL") as library:
+        library.impl("_fused_sgd_", lambda *args, **kwargs: None, "Meta")
+        yield
 
 
 def _is_there(value):

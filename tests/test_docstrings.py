@@ -12,18 +12,17 @@ import pytest
 from numpydoc.validate import validate
 
 import sk_sdlr
-from sk_sdlr import datasets, estimators, modules, policies, training
+from sk_sdlr import datasets, estimators, modules, nets, policies, runs, steps
 
-PACKAGES = (sk_sdlr, datasets, estimators, modules, policies, training)
+PACKAGES = (sk_sdlr, datasets, estimators, modules, nets, policies, runs, steps)
 # Left to taste: where the text starts, extended summaries, See Also and its descriptions, names of
 # what is returned, capitals and full stops of parameter descriptions. Parameters are in the order
 # of a reader's questions: what the net looks like, what its outputs are, how it is trained.
 IGNORED = {"GL01", "GL02", "ES01", "SA01", "SA04", "EX01", "RT02", "PR06", "PR07", "PR08", "PR09"}
 IGNORED |= {"PR03"}
 ESTIMATOR_METHODS = ("fit", "partial_fit", "predict", "predict_proba", "predict_log_proba")
-# Written for those who extend the package; they are shown at work in ActiveSetNet's example.
-WITHOUT_EXAMPLE = {"ActiveSet", "EpochReport", "Policy", "AutogradStep", "DenseStep", "Step"}
-WITHOUT_EXAMPLE |= {"LearningRate", "per_sample_error"}
+# Written for those who extend the package; they are shown at work in the example of Run.
+WITHOUT_EXAMPLE = {"ActiveSet", "EpochReport", "Policy"}
 
 
 def public_names() -> list[str]:

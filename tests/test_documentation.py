@@ -38,7 +38,8 @@ PAGES = [
 def test_code_blocks_of_a_page_run_one_after_the_other(page, monkeypatch):
     from sk_sdlr import ShrinkingDNNClassifier
 
-    X, X_test, y, y_test = train_test_split(*load_digits(return_X_y=True), random_state=0)
+    digits = load_digits(return_X_y=True)
+    X, X_test, y, y_test = train_test_split(*digits, train_size=400, random_state=0)
     module = types.ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", module)  # where dataclasses look themselves up
     names = vars(module)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sk_sdlr.datasets import load_cifar10, load_higgs, load_mnist
 
-from ._split import DataHome, Split, from_file, scaled
+from ._split import DataHome, Split, folder_of, from_file, scaled
+from ._tables import TABLES
 
 HIGGS_TRAIN = 50_000
 SPLICING_TRAIN = 2500
@@ -64,7 +64,7 @@ def _higgs(features: Any, data_home: DataHome) -> Split:
 
 
 def _stand_in(data_home: DataHome) -> Path:
-    path = Path(data_home or os.environ.get("SK_SDLR_DATA") or ".") / STAND_IN
+    path = folder_of(data_home) / STAND_IN
     if not path.is_file():
         raise FileNotFoundError(
             f"{STAND_IN} not found in the data folder. It stands in for the paper's Alternative "
@@ -81,4 +81,5 @@ REAL: dict[str, Callable[[DataHome], Split]] = {
     "higgs28": higgs28,
     "splicing": splicing,
     "movie": movie,
+    **TABLES,
 }

@@ -17,6 +17,11 @@ from sklearn.preprocessing import StandardScaler
 DataHome = str | os.PathLike[str] | None
 
 
+def folder_of(data_home: DataHome) -> Path:
+    """Return the data folder, as the readers of :mod:`sk_sdlr.datasets` find it."""
+    return Path(data_home or os.environ.get("SK_SDLR_DATA") or ".")
+
+
 class Split(NamedTuple):
     """Rows to train on and rows to test on.
 
@@ -57,10 +62,10 @@ def at_random(
     return scaled(X, y, X_test, y_test) if scale else Split(X, y, X_test, y_test)
 
 
-def held_out(data: Split) -> Split:
+def held_out(data: Split, seed: int = 0) -> Split:
     """Return four fifths of the training rows, and the others to judge by: no test row is seen."""
     X, y = data.X, data.y
-    judged = np.random.default_rng(0).permutation(len(y)) < len(y) // 5
+    judged = np.random.default_rng(seed).permutation(len(y)) < len(y) // 5
     return Split(X[~judged], y[~judged], X[judged], y[judged])
 
 

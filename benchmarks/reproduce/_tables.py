@@ -108,7 +108,7 @@ def kind_of_runs(settings: Record, epochs_of_paper: int, seeds: int) -> str:
         rate += f" from {settings['lr']:g}"
     parts = [epochs, f"{seeds} seed" + "s" * (seeds > 1), rate]
     if settings["dtype"] != "float32":
-        parts.append(f"precision {settings['dtype']}")
+        parts.append(f"in {settings['dtype']}")
     return ", ".join(parts) + "."
 
 

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from sk_sdlr.modules import MLP
+from sk_sdlr.steps import Objective
 
 from .._paired import of, paired_table, ratio
 from .._runs import make_missing, seconds
 from .._store import Record, RunStore
 from ..data import Split, load_or_generate
-from ._engine import AutogradStep, DenseStep, choose_threads, step_flops, threads
+from ._engine import AutogradStep, Batches, DenseStep, choose_threads, step_flops, threads
 from ._settings import TIMED, Timed
 
 STEPS = ("dense_step", "autograd_step", "bare_torch")
@@ -70,7 +71,9 @@ def action_of(
     if step == "bare_torch":
         return partial(bare_torch, *parts, x.split(batch_size), y.split(batch_size))
     kind: Any = {"dense_step": DenseStep, "autograd_step": AutogradStep}[step]
-    return partial(kind(*parts), x, y, None, torch.empty(len(x)), batch_size)
+    module, criterion, optimizer = parts
+    batches = Batches(x, y, torch.empty(len(x)), batch_size)
+    return partial(kind(module, Objective(criterion), optimizer), batches)
 
 
 def bare_torch(module: nn.Module, criterion: nn.Module, optimizer: Any, X: Any, Y: Any) -> None:

@@ -6,18 +6,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from sk_sdlr.estimators._precision import has_bfloat16
+from sk_sdlr.estimators._dtypes import has_bfloat16
 from sk_sdlr.modules import RBM
-from sk_sdlr.policies import FullData
-from sk_sdlr.training import AutogradStep, Budget, ContrastiveDivergenceStep, DenseStep
-from sk_sdlr.training._isolation import choose_threads, step_flops, threads
-from sk_sdlr.training._products import affine
-from sk_sdlr.training._rows import TrainingRows
+from sk_sdlr.runs import Run, TrainingData, TrainingSettings
+from sk_sdlr.runs._threads import choose_threads, step_flops, threads
+from sk_sdlr.steps import Objective
+from sk_sdlr.steps._autograd import AutogradStep
+from sk_sdlr.steps._contrastive_divergence import ContrastiveDivergenceStep
+from sk_sdlr.steps._dense import DenseStep
+from sk_sdlr.steps._matmul import affine
+from sk_sdlr.steps._step import Batches
 
 __all__ = [
     "AutogradStep",
+    "Batches",
     "DenseStep",
     "affine",
     "choose_threads",
@@ -41,10 +45,9 @@ def train_rbm(
     generator = torch.Generator().manual_seed(0)
     rbm = RBM(X.shape[1], n_hidden, generator=generator)
     optimizer = torch.optim.SGD(rbm.parameters(), lr=lr, fused=True)
-    step = ContrastiveDivergenceStep(rbm, optimizer, generator=generator, **options)
-    rows = TrainingRows([x, x.new_empty(len(x), 0)], batch_size, x.dtype)
-    active, budget = FullData().start(len(x)), Budget(len(x), epochs)
-    while not budget.over:
-        rows.visit(active, step, budget, generator)
-        budget.spend(len(x))
+    objective = Objective(nn.MSELoss(), bounded_outputs=True)
+    step = ContrastiveDivergenceStep(rbm, objective, optimizer, generator=generator, **options)
+    data = TrainingData(x, x.new_empty(len(x), 0))  # there are no targets
+    settings = TrainingSettings(max_epochs=epochs, batch_size=batch_size)
+    list(Run(rbm, objective, optimizer, data, settings, generator=generator, step=step))
     return rbm

@@ -13,10 +13,11 @@ from tabulate import tabulate
 from torch import nn
 
 from sk_sdlr.modules import MLP
+from sk_sdlr.steps import Objective
 
 from .._runs import make_missing, seconds
 from .._store import Record, RunStore
-from ._engine import AutogradStep, DenseStep, threads
+from ._engine import AutogradStep, Batches, DenseStep, threads
 
 N_FEATURES, N_CLASSES, N_STEPS = 64, 10, 100
 HIDDEN, BATCH_SIZES = (32, 64, 128, 256, 512, 1024), (32, 128, 512)
@@ -38,13 +39,11 @@ def run(settings: Record) -> Record:
     size = settings["batch_size"]
     module = MLP(N_FEATURES, N_CLASSES, hidden_layer_sizes=(settings["hidden"],) * 2)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.01)
-    step = STEPS[settings["step"]](module, nn.CrossEntropyLoss(), optimizer)
+    step = STEPS[settings["step"]](module, Objective(nn.CrossEntropyLoss()), optimizer)
     x, y = torch.randn(size, N_FEATURES), torch.randint(N_CLASSES, (size,))
-    error = torch.empty(size)
+    batches = Batches(x, y, torch.empty(size), size)
     with threads(settings["n_threads"]):
-        took = [
-            seconds(lambda: [step(x, y, None, error) for _ in range(N_STEPS)]) for _ in range(4)
-        ]
+        took = [seconds(lambda: [step(batches) for _ in range(N_STEPS)]) for _ in range(4)]
     flops = 6 * size * sum(p.numel() for p in module.parameters())
     return {"flops": flops, "microseconds": 1e6 * median(took[1:]) / N_STEPS}
 

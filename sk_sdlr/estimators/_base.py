@@ -21,9 +21,11 @@ from ..nets import ActiveSetNet
 from ..policies import Policy
 from ..runs._checks import check_min_rows
 from ._constraints import CONSTRAINTS
+from ._datasets import as_dataset, as_tensor
 from ._devices import resolve_device
 from ._dtypes import DTYPES
-from ._net_parameters import check_module_unchanged, net_parameters
+from ._made_of import check_module_unchanged, target_parameters
+from ._net_parameters import net_parameters, set_input_shapes
 from ._policies import resolve_policy
 from ._rows import Rows, batch_size_for, shape_of
 from ._validation_rows import check_validation_arguments
@@ -75,8 +77,9 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         """Return the module's class and its parameters for these data."""
 
     def _module_parameters(self, rows: Rows) -> dict[str, Any]:
-        """Return those parameters of the module that must not change while it is trained on."""
-        return self._module(rows)[1]
+        """Return those of the parameters that must not change while the module is trained on."""
+        own, params = self.get_params(deep=False), self._module(rows)[1]
+        return target_parameters(self) | {name: params[name] for name in params if name in own}
 
     @abstractmethod
     def _encode(self, y: Any, *, learn: bool) -> np.ndarray:
@@ -96,8 +99,11 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _check_parameters(self) -> None:
         """Raise ValueError if parameters are out of range that no constraint can tell."""
-        self._resolve_policy()
+        resolve_policy(self)
         resolve_device(self.device, self.dtype)
+
+    def _learn_classes(self, classes: Any) -> None:
+        """Check the classes that partial_fit is given, and note them at its first call."""
 
     def _class_weight(self, y: Any) -> np.ndarray | None:
         """Return the weight of each sample by its class, if any."""
@@ -174,9 +180,10 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self.net_ = self._make_net(rows, batch_size, seed, before)
         return self._train(train, valid)
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> BaseShrinkingEstimator:
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
         """Visit each row once, at the learning rate `lr`."""
         with self._unchanged_by_errors():
+            self._learn_classes(classes)
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True.")
             self._check_parameters()
@@ -197,9 +204,6 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
-
-    def _resolve_policy(self) -> Policy:
-        return resolve_policy(self)
 
     def _check_rows(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool = False, learn: bool = False
@@ -240,12 +244,12 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         once: bool = False,
     ) -> ActiveSetNet:
         """Return a net for one run: a new one, or one that goes on with the module of another."""
-        device = resolve_device(self.device, self.dtype)
-        params = net_parameters(self, self._resolve_policy(), batch_size, seed, device, once=once)
+        device, made_of = resolve_device(self.device, self.dtype), self._module_parameters(rows)
+        params = net_parameters(self, resolve_policy(self), batch_size, seed, device, once=once)
         if before is None:
             module, module_params = self._module(rows)
         else:
-            check_module_unchanged(self, rows, before)
+            check_module_unchanged(type(self).__name__, self._made_of, made_of)
             module, module_params = before.module, before.get_params_for("module")
         params |= {f"module__{name}": value for name, value in module_params.items()}
         net = self._net_class(module, self._criterion(), **params)
@@ -253,7 +257,8 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             check_min_rows(len(rows), batch_size, min_batch_rows(before.module_))
             self._lay_out(before.module_, device)
             return net.initialize_from(before)
-        net.initialize()
+        self._made_of: dict[str, Any] = made_of
+        set_input_shapes(net.initialize(), rows.X)
         check_min_rows(len(rows), batch_size, min_batch_rows(net.module_))
         self._lay_out(net.module_, device)
         self._check_module(net.module_, rows, device)
@@ -275,10 +280,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _dataset(self, rows: Rows, *, learn: bool) -> TensorDataset:
         rows = rows.with_mean_weight_one()
-        tensors = [_as_tensor(rows.X), _as_tensor(self._targets(rows, learn=learn))]
-        if rows.weight is not None:
-            tensors.append(torch.as_tensor(rows.weight, dtype=tensors[0].dtype))
-        return TensorDataset(*tensors)
+        return as_dataset(rows, self._targets(rows, learn=learn))
 
     def _outputs(self, X: Any) -> Tensor:
         """Return the module's outputs for X, on the CPU."""
@@ -292,9 +294,4 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             allow_nd=self._allow_nd,
             reset=False,
         )
-        return self.net_.forward(TensorDataset(_as_tensor(X), torch.empty(len(X))))
-
-
-def _as_tensor(array: np.ndarray) -> Tensor:
-    """Return a tensor on the same memory; torch wants it to be writeable, which it need not be."""
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
+        return self.net_.forward(TensorDataset(as_tensor(X), torch.empty(len(X))))

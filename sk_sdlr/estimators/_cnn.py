@@ -37,12 +37,6 @@ class BaseCNN(BaseShrinkingEstimator):
         "batch_norm": ["boolean"],
     }
 
-    @property
-    def image_shape_(self) -> tuple[int, int, int]:
-        """Channels, height and width of an image."""
-        module: Any = self.net_.module_
-        return module.image_shape
-
     def _check_parameters(self) -> None:
         super()._check_parameters()
         if self.image_shape is not None:
@@ -69,6 +63,7 @@ class BaseCNN(BaseShrinkingEstimator):
                     f"taken as an image of shape {image}; image_shape=(channels, height, width) "
                     "says what it is."
                 ) from None
+            self.image_shape_ = image
         elif len(row) > 1 and row != self.image_shape_:
             raise ValueError(
                 f"X has rows of shape {row}, but {type(self).__name__} is expecting images "
@@ -77,13 +72,17 @@ class BaseCNN(BaseShrinkingEstimator):
 
     def _module(self, rows: Rows) -> tuple[Any, dict[str, Any]]:
         return CNN, {
-            "image_shape": image_shape_of(rows.shape, self.image_shape),
+            "image_shape": self.image_shape_,
             "n_outputs": self._n_outputs(rows),
             "layers": self.layers,
             "output_activation": self._output_activation(),
             "dropout": self.dropout,
             "batch_norm": self.batch_norm,
         }
+
+    def _module_parameters(self, rows: Rows) -> dict[str, Any]:
+        params = super()._module_parameters(rows)
+        return params | ({} if self.image_shape is None else {"image_shape": (*self.image_shape,)})
 
     def _lay_out(self, module: nn.Module, device: str) -> None:
         super()._lay_out(module, device)

@@ -101,7 +101,7 @@ class ShrinkingCNNRegressor(ShrinkingRegressorMixin, BaseCNN):
         Whether another `fit` goes on from the present weights. Parameters of the training may
         change in between, those of the module may not.
     callbacks : list of skorch callbacks or None, default=None
-        Added to the net's own.
+        Added to the net's own. One that sets learning rates needs ``lr_schedule=None``.
     verbose : int or bool, default=0
         Whether to print a line per epoch.
     random_state : int, RandomState or None, default=None

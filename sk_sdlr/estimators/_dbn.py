@@ -11,8 +11,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from ..runs import pretrain
+from ._datasets import as_tensor
 from ._dtypes import autocast_type
 from ._mlp import BaseMLP
+from ._policies import resolve_policy
 from ._rows import Rows
 
 
@@ -49,7 +51,7 @@ class BaseDBN(BaseMLP):
 
     def _pretrain(self, module: nn.Module, rows: Rows, device: str, seed: int) -> None:
         rows = rows.with_mean_weight_one()
-        X = torch.as_tensor(rows.X, device=device)
+        X = as_tensor(rows.X).to(device)
         weight = None if rows.weight is None else torch.as_tensor(rows.weight).to(X)
         machines, self.pretrain_history_ = pretrain(
             X,
@@ -63,7 +65,7 @@ class BaseDBN(BaseMLP):
             momentum=self._pretraining_momentum(),
             weight_decay=self.pretrain_weight_decay,
             persistent=self.persistent,
-            policy=self._resolve_policy() if self.pretrain_shrink else None,
+            policy=resolve_policy(self) if self.pretrain_shrink else None,
             sample_weight=weight,
             autocast=autocast_type(self.dtype, device),
             n_threads=self.n_threads,

@@ -33,8 +33,8 @@ class BaseMLP(BaseShrinkingEstimator):
         sizes = self._hidden_sizes()
         if not all(isinstance(size, Integral) and size > 0 for size in sizes):
             raise ValueError(
-                "The 'hidden_layer_sizes' parameter must be a positive int or a sequence of them. "
-                f"Got {self.hidden_layer_sizes!r} instead."
+                f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must be a positive "
+                f"int or a sequence of them. Got {self.hidden_layer_sizes!r} instead."
             )
 
     def _hidden_sizes(self) -> tuple[int, ...]:

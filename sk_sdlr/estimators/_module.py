@@ -13,7 +13,9 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import nn
 
+from ..runs._seeding import seeded
 from ._base import BaseShrinkingEstimator
+from ._made_of import target_parameters
 from ._rows import Rows, shape_of
 
 PREFIX = "module__"
@@ -94,7 +96,9 @@ class BaseModuleEstimator(BaseShrinkingEstimator):
 
     def _flat(self, X: Any, *, learn: bool) -> Any:
         shape = shape_of(X)[1:]
-        if not learn and max(len(shape), len(self.input_shape_)) > 1 and shape != self.input_shape_:
+        if learn:
+            self.input_shape_ = shape
+        elif max(len(shape), len(self.input_shape_)) > 1 and shape != self.input_shape_:
             raise ValueError(
                 f"X has rows of shape {shape}, but {type(self).__name__} is expecting rows of "
                 f"shape {self.input_shape_} as input."
@@ -118,11 +122,11 @@ class BaseModuleEstimator(BaseShrinkingEstimator):
         return self.module, _arguments(self.module, shapes, given)
 
     def _module_parameters(self, rows: Rows) -> dict[str, Any]:
-        return self.module_params or {}
+        given = {PREFIX + name: value for name, value in (self.module_params or {}).items()}
+        return target_parameters(self) | {"module": self.module} | given
 
     def _check_module(self, module: nn.Module, rows: Rows, device: str) -> None:
         _check_outputs(module, rows, self._n_outputs(rows), device)
-        self.input_shape_ = rows.shape
 
 
 def _take_out(params: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +155,7 @@ def _arguments(
 def _check_outputs(module: Any, rows: Rows, n_outputs: int, device: str) -> None:
     """Raise ValueError unless the module makes of one row what the loss wants."""
     try:
-        with torch.random.fork_rng(devices=[]):
+        with seeded(0, device):  # a module that draws leaves no trace, in no other thread either
             got = module.eval()(torch.as_tensor(rows.X[:1].copy(), device=device))
     except RuntimeError as error:  # torch's word for shapes that do not go together
         raise ValueError(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from sklearn.base import is_classifier
+from skorch.callbacks import InputShapeSetter
+
 from ..nets import ActiveSetNet
 from ..policies import Policy
 from ._dtypes import autocast_type
 from ._optimizers import resolve_optimizer
-from ._rows import Rows
 
 
 def net_parameters(
@@ -57,30 +60,24 @@ def net_parameters(
         "verbose": int(estimator.verbose),
         "random_state": seed,
     }
+    if is_classifier(estimator):
+        params["classes"] = np.arange(len(estimator.classes_))
     if once:
         params |= {"policy": None, "max_epochs": 1, "max_passes": None}
         params |= {"lr_schedule": None, "full_at_end": 0.0}
     return params | {f"optimizer__{name}": value for name, value in optimizer_params.items()}
 
 
-def check_module_unchanged(estimator: Any, rows: Rows, net: ActiveSetNet) -> None:
-    """Raise ValueError if the estimator wants another module than the one that is there.
+def set_input_shapes(net: ActiveSetNet, X: Any) -> None:
+    """Let skorch's InputShapeSetter do its work now, before the module is checked and laid out.
 
     Parameters
     ----------
-    estimator : BaseShrinkingEstimator
-        Says what the module is.
-    rows : Rows
-        The data.
     net : ActiveSetNet
-        Has the module.
+        A new net, initialised.
+    X : array-like of shape (n_samples, ...)
+        Features.
     """
-    wanted, made = estimator._module_parameters(rows), net.get_params_for("module")
-    own = estimator.get_params(deep=False).keys() | {"output_activation"}
-    own |= (getattr(estimator, "module_params", None) or {}).keys()
-    for name in sorted(wanted.keys() & made.keys() & own):
-        if wanted[name] != made[name]:
-            raise ValueError(
-                f"The {name!r} parameter of a module that is trained on must be left as it was, "
-                f"{made[name]!r}. Got {wanted[name]!r} instead. warm_start=False makes a new one."
-            )
+    for _, callback in net.callbacks_:
+        if isinstance(callback, InputShapeSetter):
+            callback.on_train_begin(net, X, None)

@@ -28,7 +28,8 @@ def resolve_policy(estimator: Any) -> Policy:
     policy = estimator.policy
     if isinstance(policy, type):
         raise ValueError(
-            f"The 'policy' parameter must be an object, not a class. Got {policy!r} instead."
+            f"The 'policy' parameter of {type(estimator).__name__} must be an object, not a class. "
+            f"Got {policy!r} instead."
         )
     if policy is not None:
         _check_no_conflict(estimator)
@@ -46,6 +47,7 @@ def _check_no_conflict(estimator: Any) -> None:
     ]
     if changed:
         raise ValueError(
-            "The 'policy' parameter replaces 's', 't' and 'alpha', which must be left at their "
-            f"defaults. Got {', '.join(changed)} with policy={estimator.policy!r} instead."
+            f"The 'policy' parameter of {type(estimator).__name__} replaces 's', 't' and 'alpha', "
+            f"which must be left at their defaults. Got {', '.join(changed)} with "
+            f"policy={estimator.policy!r} instead."
         )

@@ -60,8 +60,7 @@ class ShrinkingClassifierMixin(ClassifierMixin):
             If the data are not valid, `early_stopping` is on, or `classes` is missing at the first
             call.
         """
-        _check_partial_fit_first_call(self, classes)
-        return self._partial_fit(X, y, sample_weight)
+        return self._partial_fit(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each row.
@@ -117,6 +116,9 @@ class ShrinkingClassifierMixin(ClassifierMixin):
 
     def _criterion(self) -> type[nn.Module]:
         return nn.CrossEntropyLoss if self.loss == "cross_entropy" else SquaredError
+
+    def _learn_classes(self, classes: Any) -> None:
+        _check_partial_fit_first_call(self, classes)
 
     def _class_weight(self, y: Any) -> np.ndarray | None:
         return None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
@@ -226,8 +228,9 @@ class ShrinkingRegressorMixin(RegressorMixin):
                 f"y has {y.shape[1]} targets, but {type(self).__name__} is expecting "
                 f"{self._n_targets} targets."
             )
-        self._one_target = one_target
-        self._n_targets: int = y.shape[1]
+        if learn or not hasattr(self, "_n_targets"):  # validation rows say nothing of them
+            self._one_target = one_target
+            self._n_targets: int = y.shape[1]
         return y
 
     def _targets(self, rows: Rows, *, learn: bool) -> np.ndarray:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor
 
 from ..runs._listener import Listener
+from ._tensors import dataset_for_callbacks
+
+if TYPE_CHECKING:
+    from ._net import ActiveSetNet
 
 BATCH_HOOKS = ["on_batch_begin", "on_batch_end"]
 EPOCH_HOOKS = ["on_epoch_begin", "on_epoch_end"]
@@ -43,15 +47,25 @@ class CallbackListener(Listener):
 
     Parameters
     ----------
-    net : NeuralNet
+    net : ActiveSetNet
         An initialised net.
+    train : Dataset
+        The training set.
+    valid : Dataset or None
+        The validation set.
+
+    Attributes
+    ----------
     datasets : dict
-        The arguments of ``on_epoch_begin``.
+        The arguments of ``on_epoch_begin`` and ``on_epoch_end``.
     """
 
-    def __init__(self, net: NeuralNet, datasets: dict[str, Any]) -> None:
+    def __init__(self, net: ActiveSetNet, train: Any, valid: Any) -> None:
         self.net = net
-        self.datasets = datasets
+        self.datasets = {
+            f"dataset_{name}": data and dataset_for_callbacks(data, net._scored_targets)
+            for name, data in (("train", train), ("valid", valid))
+        }
         self.wants_epochs = is_watched(net, EPOCH_HOOKS)
         self.wants_batches = is_watched(net, BATCH_HOOKS)
         self.wants_gradients = is_watched(net, ["on_grad_computed"])
@@ -62,7 +76,8 @@ class CallbackListener(Listener):
 
     def on_batch_begin(self, x: Tensor, y: Tensor, *, training: bool) -> None:
         """Notify of a batch."""
-        self.net.notify("on_batch_begin", batch=(x, y), training=training)
+        self.net.notify("on_batch_begin", batch=self._batch(x, y), training=training)
+        self._set_mode(training)
 
     def on_batch_end(
         self, x: Tensor, y: Tensor, loss: Tensor, output: Tensor, *, training: bool
@@ -70,11 +85,19 @@ class CallbackListener(Listener):
         """Record the size of the batch, and notify."""
         name = "train_batch_size" if training else "valid_batch_size"
         self.net.history.record_batch(name, x.shape[0])
-        self.net.notify("on_batch_end", batch=(x, y), training=training, loss=loss, y_pred=output)
+        batch = self._batch(x, y)
+        self.net.notify("on_batch_end", batch=batch, training=training, loss=loss, y_pred=output)
 
     def on_gradients(self, x: Tensor, y: Tensor) -> None:
         """Notify of the gradients."""
-        parameters = list(self.net.get_all_learnable_params())
-        self.net.notify(
-            "on_grad_computed", named_parameters=parameters, batch=(x, y), training=True
-        )
+        batch, parameters = self._batch(x, y), list(self.net.get_all_learnable_params())
+        self.net.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
+        self._set_mode(True)
+
+    def _batch(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return x, self.net._scored_targets(y)
+
+    def _set_mode(self, training: bool) -> None:
+        # A callback that predicts leaves the module in evaluation mode.
+        if self.net.module_.training != training:
+            self.net.module_.train(training)

@@ -20,7 +20,8 @@ from ..runs._seeding import seeded
 from ..steps import Objective
 from ._batch_hooks import CallbackListener
 from ._history import HistoryWriter, complete_epochs
-from ._tensors import dataset_for_callbacks, tensors_of
+from ._optimizer_state import take_over_state
+from ._tensors import tensors_of
 from ._warnings import warn_if_partial_set
 
 PREDICT_BATCH_SIZE = 1024
@@ -153,9 +154,8 @@ class ActiveSetNet(NeuralNet):
         finally:
             del self._predecessor
         self.history_ = net.history_
-        mine, other = self.optimizer_.state_dict(), net.optimizer_.state_dict()
         if type(self.optimizer_) is type(net.optimizer_):
-            self.optimizer_.load_state_dict(mine | {"state": other["state"]})
+            take_over_state(self.optimizer_, net.optimizer_)
         return self
 
     def initialize_module(self) -> ActiveSetNet:
@@ -170,6 +170,13 @@ class ActiveSetNet(NeuralNet):
             )
         return self
 
+    def initialize_optimizer(self) -> ActiveSetNet:
+        """Make the optimiser, and note the rates that it begins with."""
+        super().initialize_optimizer()
+        for group in self.optimizer_.param_groups:
+            group.setdefault("initial_lr", group["lr"])  # where schedulers that go on look for it
+        return self
+
     def initialize_callbacks(self) -> ActiveSetNet:
         """Make the callbacks, but keep the state of those that a predecessor has already."""
         before = self._predecessor
@@ -178,9 +185,15 @@ class ActiveSetNet(NeuralNet):
         self.callbacks_ = before.callbacks_
         return self
 
-    def _given_callbacks(self) -> list[Any]:
-        given = self.callbacks if isinstance(self.callbacks, list) else [self.callbacks]
-        return [bool(self.verbose), *map(id, given)]
+    def _given_callbacks(self) -> tuple[bool, list[int]]:
+        return bool(self.verbose), [id(callback) for callback in self.callbacks or []]
+
+    def _set_params_callback(self, **params: Any) -> ActiveSetNet:
+        # skorch wants a callback to be there already; a silent net may have none.
+        if "callbacks" in params:
+            self.callbacks = params.pop("callbacks")
+            self._initialize_callbacks()
+        return super()._set_params_callback(**params) if params else self
 
     def _initialize_module(self, reason: str | None = None) -> Any:
         # A callback such as InputShapeSetter may set a parameter of the module that is there.
@@ -237,23 +250,20 @@ class ActiveSetNet(NeuralNet):
         FloatingPointError
             If the loss or the weights become NaN or infinite.
         """
-        settings = self._make_settings(self.max_epochs if epochs is None else epochs)
+        settings = self._make_settings(epochs)
         self.check_data(X, y)
         self.check_training_readiness()
         if sample_weight is not None:
             X, y = TensorDataset(*(to_tensor(a, "cpu") for a in (X, y, sample_weight))), None
         train, split = self.get_split_datasets(X, y, **fit_params)
         valid = split if valid is None else valid
-        datasets = {
-            "dataset_train": dataset_for_callbacks(train),
-            "dataset_valid": None if valid is None else dataset_for_callbacks(valid),
-        }
-        run = self._make_run(train, valid, settings, CallbackListener(self, datasets))
+        listener = CallbackListener(self, train, valid)
+        run = self._make_run(train, valid, settings, listener)
         writer = HistoryWriter(self.history)
         with closing(complete_epochs(run, self.history)) as records:
             for record in records:
                 writer.write(record)
-                self.notify("on_epoch_end", **datasets)
+                self.notify("on_epoch_end", **listener.datasets)
         if not run.has_stopped_early:
             warn_if_partial_set(run.n_active, run.data.n_samples)
         elif self.verbose:
@@ -261,9 +271,9 @@ class ActiveSetNet(NeuralNet):
             print(f"Stopped: valid_loss has not improved for {epochs} epochs.")  # noqa: T201 - verbose
         return self
 
-    def _make_settings(self, max_epochs: int) -> TrainingSettings:
-        shared = {field.name: getattr(self, field.name) for field in fields(TrainingSettings)}
-        return TrainingSettings(**shared | {"max_epochs": max_epochs})
+    def _make_settings(self, epochs: int | None) -> TrainingSettings:
+        settings = {field.name: getattr(self, field.name) for field in fields(TrainingSettings)}
+        return TrainingSettings(**settings | ({} if epochs is None else {"max_epochs": epochs}))
 
     def _make_run(
         self, train: Any, valid: Any, settings: TrainingSettings, listener: CallbackListener
@@ -284,3 +294,7 @@ class ActiveSetNet(NeuralNet):
 
     def _objective(self) -> Objective:
         return Objective(self.criterion_)
+
+    def _scored_targets(self, y: Any) -> Any:
+        """Return targets as predictions are compared with them; callbacks get these."""
+        return y

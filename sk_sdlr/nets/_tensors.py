@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -35,37 +36,41 @@ def tensors_of(dataset: Any, device: str | torch.device) -> tuple[Tensor, ...]:
         rows = torch.as_tensor(dataset.indices)
         whole = tensors_of(dataset.dataset, "cpu")
         return tuple(tensor[rows].to(device) for tensor in whole)
-    if isinstance(dataset, TensorDataset) and len(dataset.tensors) in (2, 3):
-        return tuple(tensor.to(device) for tensor in dataset.tensors)
-    if isinstance(dataset, Dataset) and not isinstance(dataset.X, dict | list | tuple):
-        X = to_tensor(dataset.X, device)
-        y = torch.zeros(len(dataset)) if dataset.y is None else to_tensor(dataset.y, device)
-        return X, y
-    raise TypeError(
-        "ActiveSetNet needs one array of features and one of targets. "
-        f"Got {_describe(dataset)} instead."
-    )
+    X, y, *weight = _arrays(dataset)
+    y = torch.zeros(len(X)) if y is None else y
+    return tuple(to_tensor(array, device) for array in (X, y, *weight))
 
 
-def dataset_for_callbacks(dataset: Any) -> Any:
+def dataset_for_callbacks(dataset: Any, scored: Callable[[Any], Any]) -> Any:
     """Return what callbacks know how to take X and y from.
 
     Parameters
     ----------
     dataset : Dataset
-        The data. What skorch makes of arrays is kept; a TensorDataset becomes one of that kind,
-        without sample weights.
+        The data: TensorDataset, skorch Dataset of arrays, or a Subset of one.
+    scored : callable
+        Makes of the targets what predictions are compared with.
 
     Returns
     -------
     dataset : Dataset
-        The same rows.
+        The same rows, without sample weights.
     """
-    if isinstance(dataset, TensorDataset):
-        return Dataset(*dataset.tensors[:2])
     if isinstance(dataset, Subset):
-        return Subset(dataset_for_callbacks(dataset.dataset), dataset.indices)
-    return dataset
+        return Subset(dataset_for_callbacks(dataset.dataset, scored), dataset.indices)
+    X, y = _arrays(dataset)[:2]
+    return Dataset(X, None if y is None else scored(y))
+
+
+def _arrays(dataset: Any) -> tuple[Any, ...]:
+    if isinstance(dataset, TensorDataset) and len(dataset.tensors) in (2, 3):
+        return dataset.tensors
+    if isinstance(dataset, Dataset) and not isinstance(dataset.X, dict | list | tuple):
+        return dataset.X, dataset.y
+    raise TypeError(
+        "ActiveSetNet needs one array of features and one of targets. "
+        f"Got {_describe(dataset)} instead."
+    )
 
 
 def _describe(dataset: Any) -> str:

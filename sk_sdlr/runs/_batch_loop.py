@@ -29,9 +29,9 @@ class BatchLoop:
 
     def __init__(self, data: TrainingData, batch_size: int, min_rows: int) -> None:
         self.data = data
-        self.batch_size = batch_size
+        self.batch_size = min(batch_size, data.n_samples)  # steps have buffers of that many rows
         self.min_rows = min_rows
-        self.gather = data.gather(batch_size)
+        self.gather = data.gather(self.batch_size)
 
     def __call__(
         self, active: ActiveSet, step: Step, state: RunState, rate: LearningRate

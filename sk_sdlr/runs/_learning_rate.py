@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from ..steps._step import set_learning_rate
 from ._budget import Budget
+from ._plain import plain
 
 LR_SCHEDULES: dict[str, Callable[[float], float]] = {
     "linear": lambda progress: 1 - progress,
@@ -35,15 +36,23 @@ class LearningRate:
 
     def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
         self.optimizer = optimizer
-        for group in optimizer.param_groups:
+        plain(optimizer.param_groups)  # numbers that are the same before and after they are stored
+        # Without a schedule the rates, and where they began, are somebody else's: a callback's.
+        self.is_scheduled = schedule is not None
+        for group in self._groups:
             group["initial_lr"] = group["lr"]  # where torch's schedulers have it too
         self.factor = LR_SCHEDULES[schedule] if isinstance(schedule, str) else None
         self.scheduler = schedule(optimizer) if callable(schedule) else None
+        self.left_at: list[float] | None = None  # the rates of the groups when they were restored
 
     @property
     def current(self) -> float:
         """The learning rate (of the first group)."""
         return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
+    def _groups(self) -> list[dict[str, Any]]:
+        return self.optimizer.param_groups if self.is_scheduled else []
 
     def begin_epoch(self, budget: Budget) -> None:
         """Set the rate with which an epoch begins."""
@@ -84,15 +93,27 @@ class LearningRate:
             self.scheduler.step()
 
     def restore(self) -> None:
-        """Leave the initial rates: the next run begins with them, or with what is set by then."""
-        for group in self.optimizer.param_groups:
+        """Leave the initial rates: the next run begins with them, or with what is set by then.
+
+        Those that a callback has set in a run without a schedule stay.
+        """
+        self.left_at = [group["lr"] for group in self._groups]
+        for group in self._groups:
             group["lr"] = group.pop("initial_lr")
 
+    def go_on(self) -> None:
+        """Take the rates again that were there before they were restored."""
+        for group, lr in zip(self._groups, self.left_at or (), strict=False):
+            group["initial_lr"], group["lr"] = group["lr"], lr
+        self.left_at = None
+
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of torch's scheduler; the rates themselves are the optimiser's."""
-        return {} if self.scheduler is None else self.scheduler.state_dict()
+        """Return what is not in the optimiser, which has the rates themselves."""
+        scheduler = None if self.scheduler is None else self.scheduler.state_dict()
+        return {"scheduler": scheduler, "left_at": self.left_at}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
+        self.left_at = state["left_at"]
         if self.scheduler is not None:
-            self.scheduler.load_state_dict(state)
+            self.scheduler.load_state_dict(state["scheduler"])

@@ -95,7 +95,7 @@ def pretrain(
     Returns
     -------
     machines : list of RBM
-        One a layer. :meth:`RBM.as_linear` makes layers of a net of them.
+        One a layer. :meth:`~sk_sdlr.modules.RBM.as_linear` makes layers of a net of them.
     history : list of dict
         One record an epoch: ``layer`` (from 0), ``epoch`` (from 1), ``n_active``,
         ``reconstruction_error`` (mean over the rows visited, times their `sample_weight`) and
@@ -282,5 +282,5 @@ def _check_numbers(counts: dict[str, object], reals: dict[str, object]) -> None:
     for name, value in reals.items():
         low, high = RANGES[name]
         if not isinstance(value, Real) or not low <= float(value) < high:
-            must = f"a number in the range [{low:g}, {high:g})"
+            must = f"be a number in the range [{low:g}, {high:g})"
             raise bad_parameter("pretrain", name, must, value)

@@ -23,6 +23,7 @@ from ._checks import check_min_rows, check_signals, diverged, warning_if_interru
 from ._data import TrainingData
 from ._learning_rate import LearningRate
 from ._listener import Listener, WatchedStep
+from ._plain import plain
 from ._seeding import ModuleGenerators
 from ._settings import TrainingSettings
 from ._snapshot import Snapshot
@@ -97,8 +98,8 @@ class Run:
     after it, or None), train_loss (mean over the rows visited), lr (at the begin of the epoch),
     duration (seconds) and, with validation rows, valid_loss.
 
-    The caller may stop between two epochs; torch's random state and threads are the caller's there.
-    :meth:`state_dict` is to be taken there: afterwards early stopping puts its best weights back.
+    The caller may stop between any two epochs, and go on by another loop over the run, or elsewhere
+    by :meth:`state_dict`. Torch's random state and threads are the caller's own there.
 
     Examples
     --------
@@ -156,6 +157,9 @@ class Run:
 
     def __iter__(self) -> Epochs:
         has_diverged = False
+        self.rate.go_on()
+        if self.stopping is not None:
+            self.stopping.go_on()
         try:
             while not self.is_over:
                 yield self._train_epoch()
@@ -171,12 +175,8 @@ class Run:
     @property
     def is_over(self) -> bool:
         """Whether the budget is spent, or the run has stopped early."""
-        budget = self.state.budget
-        return (
-            budget.over
-            or budget.affordable(self.min_rows) < self.min_rows
-            or self.has_stopped_early
-        )
+        budget, least = self.state.budget, self.min_rows
+        return budget.over or budget.affordable(least) < least or self.has_stopped_early
 
     @property
     def has_stopped_early(self) -> bool:
@@ -193,20 +193,18 @@ class Run:
             ``torch.load`` reads with ``weights_only=True``, unless the optimiser or a scheduler of
             the user keeps something else.
         """
-        step = {} if self._open_step is None else self._open_step.state_dict()
-        if self.given_step is not None:
-            step = self.given_step.state_dict()
-        self._close_step()
+        self._close_step()  # but for a step that was given all is in module and optimiser then
         state = {
             "module": self.module.state_dict(),
+            "criterion": self.objective.criterion.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "run": self.state.state_dict(),
             "module_generators": self.generators.state_dict(),
             "learning_rate": self.rate.state_dict(),
             "early_stopping": None if self.stopping is None else self.stopping.state_dict(),
-            "step": step,
+            "step": None if self.given_step is None else self.given_step.state_dict(),
         }
-        return deepcopy(state)
+        return plain(deepcopy(state))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there; to be called before the first epoch.
@@ -224,6 +222,7 @@ class Run:
         self._close_step()
         self.state.load_state_dict(state["run"])
         self.module.load_state_dict(state["module"])
+        self.objective.criterion.load_state_dict(state["criterion"])
         self.optimizer.load_state_dict(deepcopy(state["optimizer"]))
         self.generators.load_state_dict(state["module_generators"])
         self.rate.load_state_dict(state["learning_rate"])

@@ -32,6 +32,12 @@ class Snapshot:
         """Write the copy back."""
         torch._foreach_copy_(self._live(), self.saved)
 
+    def swap(self) -> None:
+        """Write the copy back, and take one of what was there."""
+        live = [tensor.clone() for tensor in self._live()]
+        self.restore()
+        torch._foreach_copy_(self.saved, live)
+
     def state_dict(self) -> list[Tensor]:
         """Return the copy."""
         return self.saved

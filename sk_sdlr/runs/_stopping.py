@@ -26,11 +26,12 @@ class EarlyStopping:
 
     def __init__(self, module: nn.Module, n_iter_no_change: int, tol: float) -> None:
         self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
+        self.tol = float(tol)
         self.best = Snapshot(module)
         self.bound = inf
         self.n_misses = 0
         self.is_last_best = True
+        self.is_best_in_place = False  # if so, it is the last weights that are kept
 
     @property
     def stops(self) -> bool:
@@ -47,9 +48,16 @@ class EarlyStopping:
             self.n_misses += 1
 
     def restore_best(self) -> None:
-        """Write the best weights back, if there are any."""
+        """Put the best weights into place, if there are any."""
         if self.bound < inf and not self.is_last_best:
-            self.best.restore()
+            self.best.swap()
+            self.is_best_in_place = True
+
+    def go_on(self) -> None:
+        """Put the last weights into place again."""
+        if self.is_best_in_place:
+            self.best.swap()
+            self.is_best_in_place = False
 
     def state_dict(self) -> dict[str, Any]:
         """Return what it remembers."""
@@ -58,6 +66,7 @@ class EarlyStopping:
             "bound": self.bound,
             "n_misses": self.n_misses,
             "is_last_best": self.is_last_best,
+            "is_best_in_place": self.is_best_in_place,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -65,6 +74,7 @@ class EarlyStopping:
         self.best.load_state_dict(state["best"])
         self.bound, self.n_misses = state["bound"], state["n_misses"]
         self.is_last_best = state["is_last_best"]
+        self.is_best_in_place = state["is_best_in_place"]
 
 
 def make_stopping(

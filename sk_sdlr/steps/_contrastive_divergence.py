@@ -119,9 +119,6 @@ class ContrastiveDivergenceStep:
         hidden = batches.x
         for batch in batches:
             hidden = self._learn(batch)
-        if batches.output_error is not None:
-            error = self.objective.output_error(hidden, batches.y, batches.error)
-            batches.output_error.copy_(error)
         return hidden
 
     def close(self) -> None:
@@ -148,7 +145,7 @@ class ContrastiveDivergenceStep:
         states = self._draw(hidden) if self.chains is None else self.chains
         mean = self._visible_mean(states)
         reconstruction = self._visible_mean(hidden) if self.persistent else mean
-        batch.error.copy_(self.objective.loss(reconstruction, data))
+        self._note_errors(batch, reconstruction, data)
         chain, chain_hidden = self._run_chain(mean)
         factor = self._factors(x.shape[0], chain.shape[0], weight)
         self._set_gradients(
@@ -158,6 +155,12 @@ class ContrastiveDivergenceStep:
         )
         self.optimizer.step()
         return hidden
+
+    def _note_errors(self, batch: Batches, reconstruction: Tensor, data: Tensor) -> None:
+        error = self.objective.loss(reconstruction, data)
+        batch.error.copy_(error)
+        if batch.output_error is not None:
+            batch.output_error.copy_(self.objective.output_error(reconstruction, data, error))
 
     def _run_chain(self, mean: Tensor) -> tuple[Tensor, Tensor]:
         """Return the last visible states and hidden probabilities of a chain of k steps."""

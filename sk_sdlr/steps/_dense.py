@@ -72,6 +72,8 @@ class DenseStep:
         self.matrices = self.layers.matrices
         self.back = [matrix[:, :-1].t() for matrix in self.matrices]
         self.updated = self.matrices if self.fused else self.layers.make_gradients()
+        # Whose learning rate is set for each batch.
+        self.rated = [self.group] + ([] if self.fused else self.layers.inner.param_groups)
         self.workspace: Workspace | None = None
 
     def __call__(self, batches: Batches) -> Tensor:
@@ -107,10 +109,13 @@ class DenseStep:
         n_last = (n - 1) % size + 1
         work.fill(batches.x, batches.y, self.classes)
         weights = self._weights_of(batches, work)
+        factors, initial = batches.lr_factors, self.group.get("initial_lr", 0.0)
         for i in range(n_batches):
             n_rows = n_last if i == n_batches - 1 else size
-            if batches.lr_factors is not None:
-                self._set_learning_rate(batches.lr_factors[i])
+            if factors is not None:
+                lr = initial * factors[i]
+                for group in self.rated:
+                    group["lr"] = lr
             self._forward(work, i)
             self._output_gradient(work, i, weights[i], n_rows)
             self._backward(work, i, n_rows)
@@ -123,11 +128,6 @@ class DenseStep:
         if batches.weight is None:
             return [None] * len(batches)
         return work.padded(batches.weight).split(batches.batch_size)
-
-    def _set_learning_rate(self, factor: float) -> None:
-        self.group["lr"] = lr = self.group["initial_lr"] * factor
-        if not self.fused:
-            self.layers.inner.param_groups[0]["lr"] = lr
 
     def _forward(self, work: Workspace, i: int) -> None:
         h = work.x_t[i]

@@ -60,6 +60,8 @@ def make_step(
         raise ValueError(
             "step='dense' has no gradients to show. Got a callback with on_grad_computed."
         )
+    if kind == "dense" and autocast is not None:
+        raise ValueError(f"step='dense' has no autocast. Got autocast={autocast} instead.")
     if kind == "dense" or (
         kind == "auto"
         and autocast is None

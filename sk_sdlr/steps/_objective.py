@@ -47,10 +47,10 @@ class Objective:
     >>> from torch import nn
     >>> from sk_sdlr.steps import Objective
     >>> objective = Objective(nn.CrossEntropyLoss())
-    >>> output, target = torch.tensor([[0.0, 0.0], [9.0, 0.0]]), torch.tensor([0, 0])
+    >>> output, target = torch.tensor([[0.0, 0.0], [3.0, 0.0]]), torch.tensor([0, 0])
     >>> loss = objective.loss(output, target)
     >>> loss
-    tensor([0.6931, 0.0001])
+    tensor([0.6931, 0.0486])
     >>> objective.output_error(output, target, loss)[0]
     tensor(0.2500)
     """

@@ -21,6 +21,11 @@ def distributions() -> Split:
     return Split(X, np.eye(3)[y] * 0.9, X_test, np.eye(3)[y_test] * 0.9)
 
 
+def numbers() -> Split:
+    X, _, X_test, _ = classes(8, 2)
+    return Split(X, 1000 * X[:, 0], X_test, 1000 * X_test[:, 0])
+
+
 @pytest.fixture
 def small_sets(monkeypatch):
     """Put small sets in the place of the real ones."""
@@ -32,6 +37,8 @@ def small_sets(monkeypatch):
         "higgs28": lambda home: classes(28, 2),
         "digits": lambda home: classes(64, 2),
         "splicing": lambda home: distributions(),
+        "magic": lambda home: classes(10, 2),
+        "california_housing": lambda home: numbers(),
     }
     for name, made in small.items():
         monkeypatch.setitem(SETS, name, made)

@@ -46,8 +46,9 @@ def test_skorchs_rate_falls_as_ours_does_and_is_constant_where_ours_is():
     assert "schedule" not in dict(constant.callbacks)
 
 
-def test_without_the_order_of_rows_skorch_trains_as_we_do():
-    whole = SMALL.with_params(batch_size=80)
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_without_the_order_of_rows_skorch_trains_as_we_do(optimizer):
+    whole = SMALL.with_params(batch_size=80, optimizer=optimizer)
     one, other = (fitted(name, 3, whole).predict_proba(X) for name in ("skorch", "all_rows"))
     assert_allclose(one, other, atol=1e-5)
 

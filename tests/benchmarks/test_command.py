@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from benchmarks import defaults
+from benchmarks import defaults, weight_decay
 from benchmarks.compare import __main__ as compare
 from benchmarks.policy_study import __main__ as policy_study
 from benchmarks.reproduce import __main__ as reproduce
@@ -44,6 +44,8 @@ from benchmarks.speed import __main__ as speed
         (speed, "flight", r"training, .* Got \['flight'\] instead."),
         (speed, "--nets flight", r"--nets must be among higgs, .* Got \['flight'\] instead."),
         (defaults, "--datasets mnist", r"must be among digits, higgs28. Got \['mnist'\] instead."),
+        (weight_decay, "--sets wine", r"must be among magic, .* Got \['wine'\] instead."),
+        (weight_decay, "--decays 0.1,-1", "must not be negative. Got 0.1,-1 instead."),
     ],
 )
 def test_what_is_not_understood_is_said_before_any_work(command, argv, message, tmp_path, capsys):
@@ -60,6 +62,7 @@ def test_what_is_not_understood_is_said_before_any_work(command, argv, message, 
         (reproduce, "table5", "movie_ldl/movie_ldl.npz not found .* stands in"),
         (policy_study, "--datasets higgs", "HIGGS.csv.gz .* not found"),
         (defaults, "--datasets higgs28", "HIGGS.csv.gz .* not found"),
+        (weight_decay, "--sets magic", "tables/magic.csv.gz not found"),
     ],
 )
 def test_data_that_are_not_there_end_the_command_without_a_traceback(
@@ -69,7 +72,9 @@ def test_data_that_are_not_there_end_the_command_without_a_traceback(
         command.main([*argv.split(), "--data", str(tmp_path), "--out", str(tmp_path / "out")])
 
 
-@pytest.mark.parametrize("name", ["compare", "reproduce", "speed", "policy_study", "defaults"])
+@pytest.mark.parametrize(
+    "name", ["compare", "reproduce", "speed", "policy_study", "defaults", "weight_decay"]
+)
 def test_it_is_a_module_to_run(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [name, "--help"])
     for module in (f"benchmarks.{name}.__main__", f"benchmarks.{name}"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -94,6 +96,23 @@ def test_held_out_rows_are_training_rows(tmp_path, rows):
     assert len(validation.X_test) == 6
     together = np.concatenate([validation.X, validation.X_test])
     assert_array_equal(np.sort(together, axis=0), np.sort(data.X, axis=0))
+    assert validation.X_test.tolist() != held_out(data, seed=1).X_test.tolist()
+
+
+def test_a_table_is_its_numbers_with_medians_where_there_are_none(tmp_path):
+    lines = [
+        "a,words,b,class",
+        *(f"{i},w,{'' if i in (1, 9) else i * i},{'gh'[i % 2]}" for i in range(10)),
+    ]
+    (tmp_path / "tables").mkdir()
+    with gzip.open(tmp_path / "tables" / "magic.csv.gz", "wt") as file:
+        file.write("\n".join(lines))
+    X, y, X_test, y_test = load("magic", tmp_path)
+    assert (X.shape, X_test.shape) == ((8, 2), (2, 2))
+    assert y.tolist() + y_test.tolist() == [0, 1] * 5
+    b = np.array([0, 16, 4, 9, 16, 25, 36, 49])  # 16 is the median of the others
+    assert_allclose(X[:, 1], (b - b.mean()) / b.std(), rtol=1e-5)
+    assert_allclose(X_test[:, 1], (np.array([64, 16]) - b.mean()) / b.std(), rtol=1e-5)
 
 
 def test_sets_are_spoilt_in_their_training_labels(small_sets):

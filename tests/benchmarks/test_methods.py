@@ -67,7 +67,8 @@ def test_epochs_of_our_own_are_epochs_and_visits_are_visits():
 
 def test_every_policy_of_the_package_has_a_method():
     used = {type(method.policy) for method in METHODS.values() if isinstance(method, Method)}
-    assert set(POLICIES.values()) <= used
+    by_default = METHODS["default"].make(NET, DATA, Length(epochs=1), 0).fit(DATA.X, DATA.y)
+    assert set(POLICIES.values()) <= used | {type(by_default.net_.policy)}
 
 
 def test_commands_take_their_methods_from_the_table():

@@ -109,7 +109,7 @@ def test_what_has_to_be_known_is_said(runs):
         run["pretraining_seconds"] = 3.0
     text = of_paper("mnist_cnn", runs)
     assert "2 epochs, **not the paper's 50**, 2 seeds, linear learning rate from 0.5" in text
-    assert "precision bfloat16" in text
+    assert "in bfloat16" in text
     assert "Pretraining, the same for all, took 3 s" in text
     assert "stand-in" in of_paper("splicing", runs)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from benchmarks._store import RunStore
 from benchmarks.data import load
 from benchmarks.policy_study import __main__ as command
-from benchmarks.policy_study._runs import net_of, scores
+from benchmarks.policy_study._runs import net_of
 
 STORED = Path(command.__file__).parents[1] / "results"
 CASE = {"dataset": "higgs", "net": "shallow", "optimizer": "sgd", "lr": 0.1, "batch_size": 100}
@@ -49,15 +48,3 @@ def test_nets_are_those_of_their_names(small_sets):
     assert cnn.kind == "cnn"
     assert cnn.params["momentum"] == 0.9
     assert net_of(CASE, load("splicing")).make(load("splicing"))  # numbers in [0, 1]
-
-
-def test_numbers_are_scored_by_their_variance_and_distributions_by_their_distance():
-    class Mean:
-        def predict(self, X):
-            return np.broadcast_to(self.y.mean(0), self.y.shape)
-
-    net = Mean()
-    net.y = np.array([0.0, 2.0])
-    assert scores(net, net.y, net.y) == {"error": 1.0}
-    net.y = np.eye(2)
-    assert scores(net, net.y, net.y) == {"error": 0.5}

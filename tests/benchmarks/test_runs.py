@@ -22,6 +22,7 @@ from benchmarks._runs import (
 )
 from benchmarks._store import RunStore
 from benchmarks.data import Split, load
+from sk_sdlr.policies import EpochReport
 
 
 def test_of_classes_the_error_is_the_share_that_is_wrong():
@@ -57,11 +58,9 @@ def test_a_control_has_the_sizes_of_the_run_that_it_follows(small_sets):
 
 
 def test_random_rows_are_those_of_the_seed():
-    from sk_sdlr.policies import EpochErrors
-
     def rows(seed):
         policy, error = RandomOfSizes((100, 10)), torch.empty(100)
-        epoch = EpochErrors(policy.start(100).index, error, 10, 1, 0.5, error)
+        epoch = EpochReport(policy.start(100).index, error, 10, 1, 0.5, error)
         generator = torch.Generator().manual_seed(seed)
         return policy.update(policy.start(100), epoch, generator=generator).index.tolist()
 

@@ -1,36 +1,26 @@
-"""The convolutional estimators as somebody uses them."""
+"""Convolutional nets: which images the rows are, and what the layers make of them."""
 
 from __future__ import annotations
 
 import copy
-import os
-import pickle
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
-from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from sk_sdlr import FullData, ShrinkingCNNClassifier, ShrinkingCNNRegressor
+from sk_sdlr import ShrinkingCNNClassifier, ShrinkingCNNRegressor
 from sk_sdlr.datasets import load_mnist
+from tests.estimators.helpers import same, sizes
 
 TINY = [("conv", 4, 3), ("relu",), ("max_pool", 2)]
 QUICK = {"layers": TINY, "max_epochs": 3, "random_state": 0}
 KINDS = [ShrinkingCNNClassifier, ShrinkingCNNRegressor]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits(return_X_y=True)
-    return (X / 16).astype("f"), y
 
 
 @pytest.fixture(scope="module")
@@ -48,26 +38,7 @@ def y(digits):
     return digits[1][:300]
 
 
-def weights(estimator):
-    return [tensor.clone() for tensor in estimator.net_.module_.state_dict().values()]
-
-
-def same(first, second):
-    return all(torch.equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
-
-
-def sizes(estimator):
-    return [row["n_active"] for row in estimator.history_]
-
-
 # What it learns
-
-
-def test_default_classifier_reads_digits(digits):
-    X, X_test, y, y_test = train_test_split(*digits, random_state=0)
-    assert (
-        ShrinkingCNNClassifier(max_epochs=6, random_state=0).fit(X, y).score(X_test, y_test) > 0.97
-    )
 
 
 def test_layers_of_ones_own_read_digits(digits):
@@ -79,26 +50,23 @@ def test_layers_of_ones_own_read_digits(digits):
     assert sum(n_active) < 0.9 * len(X) * len(n_active)
 
 
-def test_regressor_learns_one_target_and_several(digits):
-    X, _ = digits
-    halves = np.column_stack([X[:, :32].mean(1), X[:, 32:].mean(1)])
-    net = ShrinkingCNNRegressor(TINY, dropout=0.0, lr=0.01, max_epochs=15, random_state=0)
-    for targets in (halves[:, 0], halves):
-        predicted = net.fit(X[:1400], targets[:1400]).predict(X[1400:])
-        assert predicted.shape == targets[1400:].shape
-        assert net.score(X[1400:], targets[1400:]) > 0.8
-
-
 @pytest.mark.data
 @pytest.mark.slow
-def test_the_papers_net_reads_mnist():
-    if not os.environ.get("SK_SDLR_DATA"):
-        pytest.skip("SK_SDLR_DATA does not name a folder with the real data")
+def test_the_papers_net_reads_mnist(real_home):
     X, y = load_mnist("train", return_X_y=True, download=False)
     X_test, y_test = load_mnist("test", return_X_y=True, download=False)
     net = ShrinkingCNNClassifier("mnist", max_epochs=3, random_state=0).fit(X[:5000], y[:5000])
     assert net.image_shape_ == (1, 28, 28)
     assert net.score(X_test[:2000], y_test[:2000]) > 0.95
+
+
+def test_regressor_learns_several_targets(digits):
+    X, _ = digits
+    halves = np.column_stack([X[:, :32].mean(1), X[:, 32:].mean(1)])
+    net = ShrinkingCNNRegressor(TINY, dropout=0.0, lr=0.01, max_epochs=10, random_state=0)
+    predicted = net.fit(X[:1400], halves[:1400]).predict(X[1400:])
+    assert predicted.shape == halves[1400:].shape
+    assert net.score(X[1400:], halves[1400:]) > 0.7
 
 
 # Which images
@@ -128,14 +96,6 @@ def test_lists_tensors_and_integers_are_taken(flat, images, y):
     assert_array_equal(net.predict_proba(torch.from_numpy(X)), expected)
 
 
-def test_inputs_are_not_written_to(images, y):
-    X = images.copy()
-    X.flags.writeable = False
-    net = ShrinkingCNNClassifier([("relu",), *TINY], random_state=0, max_epochs=1).fit(X, y)
-    net.predict(X)
-    assert_array_equal(X, images)
-
-
 def test_flat_rows_are_of_the_shape_that_is_said():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 3, 4, 5)).astype("f"), np.arange(60) % 2
@@ -158,35 +118,29 @@ def test_rows_that_are_no_square_are_signals():
     assert small.predict(X).shape == (200,)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [
-        ((5, 1, 9, 9), "(1, 9, 9)"),
-        ((5, 8, 8, 1), "(8, 8, 1)"),
-        ((5, 2, 8, 8), "(2, 8, 8)"),
-        ((5, 1, 4, 16), "(1, 4, 16)"),
-        ((5, 8, 8), "(8, 8)"),
-        ((5, 64, 1, 1), "(64, 1, 1)"),
-        ((5, 1, 1, 8, 8), "(1, 1, 8, 8)"),
-        ((5, 65), "65 features"),
-        ((5, 81), "81 features"),
-        ((5, 16), "16 features"),
-    ],
-)
+OTHERS = [
+    ((5, 1, 9, 9), "(1, 9, 9)"),
+    ((5, 8, 8, 1), "(8, 8, 1)"),
+    ((5, 2, 8, 8), "(2, 8, 8)"),
+    ((5, 1, 4, 16), "(1, 4, 16)"),
+    ((5, 8, 8), "(8, 8)"),
+    ((5, 64, 1, 1), "(64, 1, 1)"),
+    ((5, 1, 1, 8, 8), "(1, 1, 8, 8)"),
+    ((5, 65), "65 features"),
+    ((5, 16), "16 features"),
+]
+
+
 @pytest.mark.parametrize("fitted_on", ["flat", "images"])
-def test_other_images_than_those_of_the_fit_are_refused(
-    kind, fitted_on, shape, message, flat, images, y
-):
-    net = kind(layers=TINY, max_epochs=1).fit(flat if fitted_on == "flat" else images, y)
-    got = re.escape(message)
+def test_other_images_than_those_of_the_fit_are_refused(request, fitted_on, y):
+    net = ShrinkingCNNClassifier(**QUICK, warm_start=True)
+    net.fit(request.getfixturevalue(fitted_on), y)
     expected = r"(images of shape \(1, 8, 8\) or )?64 features as input"
-    with pytest.raises(ValueError, match=rf"{got}.*{kind.__name__} is expecting {expected}"):
-        net.predict(np.zeros(shape))
-    with pytest.raises(ValueError, match=rf"{got}.*{kind.__name__} is expecting {expected}"):
-        net.partial_fit(np.zeros(shape), y[:5])
-    with pytest.raises(ValueError, match=rf"{got}.*{kind.__name__} is expecting {expected}"):
-        net.set_params(warm_start=True).fit(np.zeros(shape), y[:5])
+    for shape, got in OTHERS:
+        message = rf"{re.escape(got)}.*ShrinkingCNNClassifier is expecting {expected}"
+        for method, targets in (("predict", ()), ("partial_fit", (y[:5],)), ("fit", (y[:5],))):
+            with pytest.raises(ValueError, match=message):
+                getattr(net, method)(np.zeros(shape), *targets)
 
 
 @pytest.mark.parametrize(
@@ -203,12 +157,11 @@ def test_other_images_than_those_of_the_fit_are_refused(
         (np.zeros((5, 1, 0, 8)), "0 feature"),
     ],
 )
-@pytest.mark.parametrize("kind", KINDS)
-def test_data_that_are_no_images_are_refused_before_any_work(kind, X, message):
-    net = kind()
+def test_data_that_are_no_images_are_refused_before_any_work(X, message):
+    net = ShrinkingCNNClassifier()
     with pytest.raises(ValueError, match=message):
         net.fit(X, np.arange(len(X)) % 2)
-    assert not hasattr(net, "net_")
+    assert vars(net) == vars(ShrinkingCNNClassifier())
 
 
 def test_no_images_are_refused_in_prediction(flat, images, y):
@@ -219,59 +172,29 @@ def test_no_images_are_refused_in_prediction(flat, images, y):
 
 
 @pytest.mark.parametrize(
-    ("parameter", "value"),
+    ("params", "message"),
     [
-        ("layers", "lenet"),
-        ("layers", 5),
-        ("layers", None),
-        ("layers", [("dense", 5)]),
-        ("layers", [("conv", 5)]),
-        ("image_shape", (1, 8)),
-        ("image_shape", (1, 8, 0)),
-        ("image_shape", "square"),
-        ("image_shape", 8),
-        ("dropout", 1.0),
-        ("batch_norm", "no"),
-        ("s", 1.0),
-        ("precision", "float16"),
+        ({"layers": "lenet"}, r"^The 'layers' parameter of CNN must be .*\. Got 'lenet' instead"),
+        (
+            {"layers": [("dense", 5)]},
+            r"^The 'layers\[0\]' parameter of CNN must be one of .*\('dense', 5\)",
+        ),
+        ({"layers": [("conv", 5)]}, r"^The 'layers\[0\]' parameter of CNN must .*\('conv', 5\)"),
+        ({"layers": "mnist"}, r"50 features and image_shape is None.* shape \(1, 1, 50\); image_s"),
+        (
+            {"layers": "mnist", "image_shape": (1, 5, 10)},
+            r"20 maps of 1 x 3 pixels\. Got .*50, 5\) ins",
+        ),
+        ({"image_shape": (1, 5, 9)}, r"^X must have rows of shape image_shape=\(1, 5, 9\) or 45"),
     ],
 )
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_bad_parameter_is_named_with_its_value_before_any_work(
-    kind, method, parameter, value, flat, y
-):
-    net = kind(**{parameter: value})
-    first = method == "partial_fit" and kind is ShrinkingCNNClassifier
-    with pytest.raises(ValueError, match=parameter) as raised:
-        getattr(net, method)(flat, y, **({"classes": range(10)} if first else {}))
-    assert str(value[0] if parameter == "layers" and isinstance(value, list) else value) in str(
-        raised.value
-    )
-    assert not hasattr(net, "net_")
-
-
-@pytest.mark.parametrize(
-    "image_shape", [(1, 64), [64], (1, 1, 8, 8), (1, 8.0, 8), (-1, -8, 8), ("1", "8", "8")]
-)
-def test_an_image_shape_of_as_many_features_that_is_no_shape_is_refused(image_shape, flat, y):
-    message = (
-        f"The 'image_shape' .* must be three positive ints, .*Got {re.escape(f'{image_shape}')}"
-    )
-    with pytest.raises(ValueError, match=f"^{message}"):
-        ShrinkingCNNClassifier(image_shape=image_shape).fit(flat, y)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_layers_that_do_not_fit_are_told_before_any_work(kind, flat, y):
-    net = kind("mnist")
-    message = r"'layers\[0\]' .* must fit .* 1 maps of 1 x 50 pixels\. Got \('conv', 20, 5\) "
+def test_layers_and_shapes_that_do_not_fit_are_told_before_any_work(flat, y, params, message):
+    net = ShrinkingCNNClassifier(**params)
     with pytest.raises(ValueError, match=message):
         net.fit(flat[:, :50], y)
-    assert not hasattr(net, "net_")
+    assert vars(net) == vars(ShrinkingCNNClassifier(**params))
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("params", "change"),
     [
@@ -289,8 +212,8 @@ def test_layers_that_do_not_fit_are_told_before_any_work(kind, flat, y):
         ({"early_stopping": True, "validation_fraction": 0.999}, {}),
     ],
 )
-def test_a_failed_refit_leaves_everything_as_it_was(kind, params, change, flat, y):
-    net = kind(**QUICK).fit(flat, y)
+def test_a_failed_refit_leaves_everything_as_it_was(params, change, flat, y):
+    net = ShrinkingCNNRegressor(**QUICK).fit(flat, y)
     before, predicted = vars(net).copy(), net.predict(flat)
     # Other features and other targets, so that whatever is kept of them can be seen.
     data = {"X": flat[:, :36], "y": 1000.0 * (y % 3)} | change
@@ -301,17 +224,6 @@ def test_a_failed_refit_leaves_everything_as_it_was(kind, params, change, flat, 
     assert vars(net).keys() == before.keys()
     assert [name for name, value in before.items() if getattr(net, name) is not value] == []
     assert_array_equal(net.predict(flat), predicted)
-
-
-def test_a_failed_refit_of_a_classifier_keeps_its_classes(flat, y):
-    net = ShrinkingCNNClassifier(**QUICK).fit(flat, y)
-    classes, predicted = net.classes_, net.predict(flat)
-    lonely = np.where(np.arange(300), 2, 7)
-    for targets in (np.zeros(300), flat[:, 5], lonely):
-        with pytest.raises(ValueError, match=r"one class only|Unknown label type|least populated"):
-            net.set_params(early_stopping=True).fit(flat[:, :36], targets)
-        assert_array_equal(net.classes_, classes)
-        assert_array_equal(net.predict(flat), predicted)
 
 
 def test_a_refit_may_be_on_other_images(flat, y):
@@ -349,18 +261,6 @@ def test_weights_are_laid_out_with_channels_last_on_the_cpu(y):
     assert_allclose(net.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:The run ended in mid-cycle")
-def test_sizes_of_the_active_set_are_those_of_algorithm_3(images, y):
-    net = ShrinkingCNNClassifier(**QUICK, s=0.2, t=0.2, alpha=None, anneal=0.0)
-    expected = [300, 240, 192, 154, 124, 100, 80, 64, 52, 300, 240]
-    assert sizes(net.set_params(max_epochs=11).fit(images, y)) == expected
-
-
-def test_s_of_zero_is_ordinary_training(images, y):
-    ordinary = ShrinkingCNNClassifier(**QUICK, policy=FullData()).fit(images, y)
-    assert same(ShrinkingCNNClassifier(**QUICK, s=0.0).fit(images, y), ordinary)
-
-
 @pytest.mark.parametrize("batch_size", [1, 13, 300, 1000])
 def test_any_batch_size_works(batch_size, images, y):
     X, y = images[::6], y[::6]  # 50 rows
@@ -386,62 +286,12 @@ def test_pipeline_on_flat_rows(flat, y):
     assert same(model[-1], ShrinkingCNNClassifier(**QUICK).fit(scaled, y))
 
 
-def test_data_frames_lend_their_column_names(flat, y):
-    X = pd.DataFrame(flat, columns=[f"pixel{i}" for i in range(64)])
-    net = ShrinkingCNNClassifier(**QUICK).fit(X, y)
-    assert_array_equal(net.feature_names_in_, X.columns)
-    assert same(net, ShrinkingCNNClassifier(**QUICK).fit(flat, y))
-    with pytest.raises(ValueError, match="feature names should match"):
-        net.predict(X[X.columns[::-1]])
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("copies", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
-def test_copies_predict_the_same(kind, copies, images, y):
-    net = kind(**QUICK).fit(images, y)
-    again = copies(net)
-    assert same(net, again)
-    assert again.image_shape_ == (1, 8, 8)
-    assert_array_equal(net.predict(images), again.predict(images))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_clones_have_the_parameters_and_nothing_else(kind, images, y):
-    net = kind(**QUICK, image_shape=(1, 8, 8)).fit(images, y)
-    again = clone(net)
-    assert repr(again) == repr(net)
-    assert not hasattr(again, "image_shape_")
-    assert same(again.fit(images, y), net)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_same_seed_gives_the_same_bits(kind, images, y):
-    def make(seed):
-        return kind(TINY, dropout=0.3, max_epochs=2, random_state=seed).fit(images, y)
-
-    assert same(make(1), make(1))
-    assert not same(make(1), make(2))
-
-
-def test_global_state_is_left_as_it_was(images, y):
-    before = np.random.get_state()[1].copy(), torch.get_rng_state(), torch.get_num_threads()
-    ShrinkingCNNClassifier(**QUICK).fit(images, y).predict(images)
-    after = np.random.get_state()[1], torch.get_rng_state(), torch.get_num_threads()
-    assert_array_equal(after[0], before[0])
-    assert torch.equal(after[1], before[1])
-    assert after[2] == before[2]
-    assert torch.get_default_device() == torch.device("cpu")
-
-
-def test_early_stopping_holds_rows_out_and_stops(images, y):
-    net = ShrinkingCNNClassifier(
-        TINY, early_stopping=True, n_iter_no_change=2, lr=0.05, lr_schedule=None, max_epochs=100
-    )
-    net.set_params(random_state=0).fit(images, y)
-    losses = [row["valid_loss"] for row in net.history_]
-    assert sizes(net)[0] == 270
-    assert len(losses) < 100
-    assert np.argmin(losses) == len(losses) - 3
+def test_partial_fit_takes_flat_rows_of_the_images_it_knows():
+    X, y = np.random.default_rng(0).normal(size=(60, 3, 4, 5)).astype("f"), np.arange(60) % 2
+    nets = [ShrinkingCNNClassifier(**QUICK).partial_fit(X, y, classes=[0, 1]) for _ in range(2)]
+    assert same(nets[0].partial_fit(X, y), nets[1].partial_fit(X.reshape(60, 60), y))
+    with pytest.raises(ValueError, match=r"The 'image_shape' parameter of .* left at \(3, 4, 5\)"):
+        nets[1].set_params(image_shape=(4, 3, 5)).partial_fit(X.reshape(60, 60), y)
 
 
 def test_partial_fit_visits_each_image_once(flat, images, y):
@@ -453,23 +303,6 @@ def test_partial_fit_visits_each_image_once(flat, images, y):
     assert same(net, twin.partial_fit(images[100:], y[100:]))
 
 
-def test_warm_start_goes_on_from_the_weights(images, y):
-    net = ShrinkingCNNClassifier(**QUICK, warm_start=True).fit(images, y)
-    module = net.net_.module_
-    net.fit(images, y)
-    assert net.net_.module_ is module
-    assert net.n_iter_ == 6
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_rows_of_weight_zero_are_not_there(kind, images, y):
-    weight = np.ones(300)
-    weight[200:] = 0
-    weighted = kind(**QUICK).fit(images, y, sample_weight=weight)
-    assert same(weighted, kind(**QUICK).fit(images[:200], y[:200]))
-    assert sizes(weighted)[0] == 200
-
-
 def test_equal_images_are_merged_while_all_make_one_batch(images, y):
     one = ShrinkingCNNClassifier(**QUICK).fit(
         np.repeat(images[:10], 2, axis=0), np.repeat(y[:10], 2)
@@ -477,9 +310,3 @@ def test_equal_images_are_merged_while_all_make_one_batch(images, y):
     assert sizes(one)[0] == 10
     weighted = ShrinkingCNNClassifier(**QUICK).fit(images[:10], y[:10], sample_weight=[2.0] * 10)
     assert same(one, weighted)
-
-
-def test_rows_that_were_taken_for_other_images_than_the_layers_need_say_so():
-    X = np.zeros((20, 785), "f")
-    with pytest.raises(ValueError, match=r"785 features and image_shape is None.*\(1, 1, 785\)"):
-        ShrinkingCNNClassifier("mnist").fit(X, np.arange(20) % 2)

@@ -51,8 +51,8 @@ def test_the_shape_that_the_user_says_is_taken_for_rows_of_as_many_features(shap
 def test_rows_of_another_shape_than_the_user_says_are_refused(row, said):
     n_features = said[0] * said[1] * said[2]
     message = (
-        f"X must have rows of shape image_shape={said} or {n_features} features, "
-        f"however: X has rows of shape {row}."
+        f"X must have rows of shape image_shape={said} or {n_features} features. "
+        f"Got rows of shape {row} instead."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         image_shape_of(row, said)
@@ -62,7 +62,7 @@ def test_rows_of_another_shape_than_the_user_says_are_refused(row, said):
     "shape", [(28, 28, 1), (32, 32, 3), (32, 40, 3), (40, 32, 4), (8, 8, 1), (9, 8, 3)]
 )
 def test_channels_that_come_last_are_noticed(shape):
-    message = re.escape(f"{shape}, which looks like (height, width, channels)")
+    message = re.escape(f"{shape} instead, which looks like (height, width, channels).")
     with pytest.raises(ValueError, match=rf"^X must have its channels first.*{message}.*moveaxis"):
         image_shape_of(shape, None)
     n_features = shape[0] * shape[1] * shape[2]
@@ -92,6 +92,6 @@ def test_shapes_that_may_have_their_channels_first_are_taken(shape):
 @pytest.mark.parametrize("row", [(), (8, 8), (1, 1, 8, 8)])
 @pytest.mark.parametrize("said", [None, (1, 8, 8)])
 def test_rows_that_are_neither_flat_nor_images_are_refused(row, said):
-    message = re.escape(f"however: X has rows of shape {row}. X[:, None] makes images")
+    message = re.escape(f"Got rows of shape {row} instead. X[:, None] makes images")
     with pytest.raises(ValueError, match=rf"^X must be flat rows.* or images.*{message}"):
         image_shape_of(row, said)

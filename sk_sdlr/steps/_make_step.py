@@ -13,6 +13,8 @@ from ._dense import DenseStep
 from ._dense_applies import dense_step_applies
 from ._objective import Objective
 from ._step import Step
+from .chain._chain import ChainStep
+from .chain._registry import chain_applies
 
 STEPS = ("auto", "dense", "autograd")
 
@@ -62,11 +64,11 @@ def make_step(
         )
     if kind == "dense" and autocast is not None:
         raise ValueError(f"step='dense' has no autocast. Got autocast={autocast} instead.")
-    if kind == "dense" or (
-        kind == "auto"
-        and autocast is None
-        and on_gradients is None
-        and dense_step_applies(module, objective, optimizer, targets)
-    ):
-        return DenseStep(module, objective, optimizer)  # type: ignore[arg-type]  # it checks
+    if kind == "dense" or (kind == "auto" and autocast is None and on_gradients is None):
+        # Samples are columns there, which suits small plain nets.
+        known = None if kind == "dense" else targets
+        if dense_step_applies(module, objective, optimizer, known):
+            return DenseStep(module, objective, optimizer)  # type: ignore[arg-type]  # an MLP
+        if kind == "dense" or chain_applies(module, objective, optimizer, targets):
+            return ChainStep(module, objective, optimizer)
     return AutogradStep(module, objective, optimizer, on_gradients, autocast)

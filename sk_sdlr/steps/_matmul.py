@@ -130,17 +130,8 @@ def affine_into(
         if alpha == 1:
             return _LINEAR(x, weight_t.t(), bias, "none", [], "")
         product = _LINEAR(x, weight_t.t(), None, "none", [], "")
-        return product.mul_(alpha) if bias is None else torch.add(bias, product, alpha=alpha, out=product)
+        product.mul_(alpha)
+        return product if bias is None else product.add_(bias)
     if bias is None:
         return out.addmm_(x, weight_t, beta=0, alpha=alpha)
     return torch.addmm(bias, x, weight_t, alpha=alpha, out=out)
-
-
-def product_into(out: Tensor, a: Tensor, b: Tensor, alpha: float) -> None:
-    """Write alpha a b into `out`, of shape (m, n)."""
-    addmm_(out, a, b, beta=0, alpha=alpha)
-
-
-def add_product_(out: Tensor, a: Tensor, b: Tensor, *, beta: float, alpha: float) -> None:
-    """Write beta out + alpha a b into `out`, of shape (m, n)."""
-    addmm_(out, a, b, beta=beta, alpha=alpha)

@@ -14,6 +14,7 @@ from sk_sdlr.steps._autograd import AutogradStep
 from sk_sdlr.steps._contrastive_divergence import ContrastiveDivergenceStep
 from sk_sdlr.steps._dense import DenseStep
 from sk_sdlr.steps._step import Batches
+from sk_sdlr.steps.chain._chain import ChainStep
 
 # Of 16 numbers, so that each batch begins at a cache line wherever it is copied to: what begins
 # elsewhere may be added up in another order.
@@ -52,6 +53,13 @@ def of_machine(visible="bernoulli", **params):
     return make
 
 
+def sequential():
+    return nn.Sequential(
+        nn.Sequential(nn.Linear(N_FEATURES, 8, bias=False), nn.Identity(), nn.GELU()),
+        nn.Linear(8, N_OUTPUTS),
+    )
+
+
 MLP_OF_ROWS = partial(MLP, N_FEATURES, N_OUTPUTS, hidden_layer_sizes=(5,))
 # As the estimators make them.
 OPTIMIZERS = {
@@ -84,12 +92,22 @@ DENSE = {
     )
     for name in ("sgd", "adam")
 }
+NORMED = partial(MLP_OF_ROWS, hidden_layer_sizes=(8, 5), activation="silu", batch_norm=True)
+CHAIN = {
+    f"chain_{name}": of_objective(ChainStep, NORMED, optimizer)
+    for name, optimizer in OPTIMIZERS.items()
+} | {
+    "chain_squared": of_objective(
+        ChainStep, partial(NORMED, output_activation="sigmoid"), OPTIMIZERS["sgd"], SquaredError
+    ),
+    "chain_sequential": of_objective(ChainStep, sequential, OPTIMIZERS["adamw"]),
+}
 MACHINES = {
     "rbm": of_machine(),
     "rbm_gaussian": of_machine("gaussian", n_steps=2),
     "rbm_persistent": of_machine(persistent=True),
 }
-KINDS = AUTOGRAD | DENSE | MACHINES
+KINDS = AUTOGRAD | DENSE | CHAIN | MACHINES
 
 
 def make(kind, *, dtype=torch.float32, device="cpu", generator=None):

@@ -18,6 +18,7 @@ from sk_sdlr.steps._step import Batches
 from tests.fake_device import DEVICE, LeavesDevice, fused_optimizers, run_on_fake_device
 from tests.steps.kinds import (
     BATCH_SIZE,
+    CHAIN,
     KINDS,
     MACHINES,
     N_FEATURES,
@@ -29,7 +30,8 @@ from tests.steps.kinds import (
 )
 
 RANDOM = {"dropout": 0.5, "batch_norm": True}
-EVERY = KINDS | {
+ON_DEVICES = {kind: made for kind, made in KINDS.items() if kind not in CHAIN}  # CPU only as yet
+EVERY = ON_DEVICES | {
     name: of_objective(AutogradStep, partial(net, shape, N_OUTPUTS, **RANDOM), OPTIMIZERS["adam"])
     for name, net, shape in [("mlp_random", MLP, N_FEATURES), ("cnn_random", CNN, (1, 4, 4))]
 }
@@ -83,7 +85,7 @@ def no_waiting():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ON_DEVICES)
 def test_a_gpu_is_never_waited_for_and_learns_the_same(kind):
     steps = {device: make(kind, device=device).step for device in ("cpu", "cuda")}
     batches = {device: moved(rows(kind, N_ROWS, lr_factors=FACTORS), device) for device in steps}

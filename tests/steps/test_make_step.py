@@ -10,6 +10,7 @@ from sk_sdlr.steps import Objective, SquaredError
 from sk_sdlr.steps._autograd import AutogradStep
 from sk_sdlr.steps._dense import DenseStep
 from sk_sdlr.steps._make_step import make_step
+from sk_sdlr.steps.chain._chain import ChainStep
 
 CLASSES, REALS = torch.tensor([0, 1, 1]), torch.rand(3, 2)
 
@@ -36,8 +37,7 @@ def test_a_plain_net_is_trained_in_closed_form(kind, criterion, targets):
 @pytest.mark.parametrize(
     "params",
     [
-        {"net": MLP(3, 2, dropout=0.5)},
-        {"net": nn.Linear(3, 2)},
+        {"net": nn.Sequential(nn.Linear(3, 2), nn.Softplus())},
         {"targets": REALS},
         {"targets": torch.tensor([0, 1, -100])},
         {"autocast": torch.bfloat16},
@@ -52,6 +52,14 @@ def test_what_has_no_closed_form_is_trained_by_autograd(params):
     assert step.on_gradients is params.get("on_gradients")
 
 
+@pytest.mark.parametrize("kind", ["auto", "dense"])
+@pytest.mark.parametrize(
+    "net", [MLP(3, 2, dropout=0.5), nn.Linear(3, 2), nn.Sequential(nn.Linear(3, 2), nn.Tanh())]
+)
+def test_a_chain_of_layers_is_trained_in_closed_form(kind, net):
+    assert type(made(kind, net=net)) is ChainStep
+
+
 def test_autograd_is_taken_where_it_is_asked_for():
     assert type(made("autograd")) is AutogradStep
 
@@ -59,7 +67,7 @@ def test_autograd_is_taken_where_it_is_asked_for():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"net": MLP(3, 2, dropout=0.5)}, "needs a plain MLP"),
+        ({"net": nn.Sequential(nn.Linear(3, 2), nn.Softplus())}, "needs an MLP or"),
         ({"on_gradients": ignore}, "has no gradients to show"),
         ({"autocast": torch.bfloat16}, r"has no autocast\. Got autocast=torch.bfloat16"),
     ],

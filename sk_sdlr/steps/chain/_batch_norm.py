@@ -76,7 +76,8 @@ class BatchNorm(Layer):
             kept.copy_(new)
         return below
 
-    def close(self) -> None:
+    def end(self) -> None:
         """Count the batches."""
-        self.module.num_batches_tracked += self.n_batches  # type: ignore[operator]
+        if self.module.num_batches_tracked is not None:
+            self.module.num_batches_tracked.add_(self.n_batches)
         self.n_batches = 0

@@ -13,7 +13,7 @@ from .._step import Batches, set_learning_rate
 from ._linear import Linear
 from ._losses import make_loss
 from ._parameters import DirectUpdate, Segment
-from ._registry import layers_of, parts_of
+from ._registry import chain_applies, layers_of, parts_of
 from ._workspace import Workspace
 
 
@@ -32,14 +32,29 @@ class ChainStep:
         What is minimised.
     optimizer : torch.optim.Optimizer
         Holds the module's parameters. Its settings are read at each batch.
+
+    Raises
+    ------
+    ValueError
+        If :func:`chain_applies` does not hold.
     """
 
     def __init__(self, module: nn.Module, objective: Objective, optimizer: Optimizer) -> None:
+        if not chain_applies(module, objective, optimizer):
+            raise ValueError(
+                "step='dense' needs an MLP or an nn.Sequential of known layers on the CPU, with "
+                "SquaredError or CrossEntropyLoss and SGD, Adam or AdamW. Got "
+                f"{type(module).__name__}, {type(objective.criterion).__name__} and "
+                f"{type(optimizer).__name__} instead."
+            )
         # Without gradients this does nothing but tell torch's schedulers that steps are made.
         optimizer.zero_grad()
         optimizer.step()
         self.module, self.objective, self.optimizer = module, objective, optimizer
         self.layers = layers_of(parts_of(module) or [])
+        # Below the first parameters nobody wants a gradient.
+        first = next(i for i, layer in enumerate(self.layers) if layer.parameters)
+        self.backwards = self.layers[first:][::-1]
         self.segments = self._make_segments()
         self.direct = self._make_direct()
         self.batch_size = 0
@@ -60,14 +75,14 @@ class ChainStep:
                 weight = batches.weight[rows]
             output = self._learn(batches.x[rows], begin, weight)
         self.loss.end(batches)
+        for layer in self.layers:
+            layer.end()
         return output
 
     def close(self) -> None:
         """Give the module tensors of its own again, and the optimiser its state."""
         for segment in self.segments:
             segment.close()
-        for layer in self.layers:
-            layer.close()
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing: once closed, all is in module and optimiser."""
@@ -82,7 +97,7 @@ class ChainStep:
         for layer in self.layers:
             x = layer.forward(x)
         gradient = self.loss.gradient(x, begin, weight)
-        for layer in reversed(self.layers):
+        for layer in self.backwards:
             gradient = layer.backward(gradient)
         if self.direct is not None:
             self.direct.step()
@@ -122,14 +137,11 @@ class ChainStep:
                 segment.parameters, segment.values, segment.gradients, strict=True
             )
         }
-        first = self.layers_with_width()
-        work, width = Workspace(batch_size, self.segments[0].flat), first
+        work = Workspace(batch_size, self.segments[0].flat)
+        # Columns of what goes into the first layer with parameters, which those before it keep.
+        width = next(layer.parameters[0].shape[-1] for layer in self.layers if layer.parameters)
         for layer in self.layers:
             pairs = [views[id(parameter)] for parameter in layer.parameters]
             width = layer.bind(work, width, [a for a, _ in pairs], [b for _, b in pairs])
         self.loss = make_loss(self.objective.criterion, width, self.segments[0].flat)
         self.batch_size = batch_size
-
-    def layers_with_width(self) -> int:
-        """Return the columns of what goes into the first layer with weights."""
-        return next(layer.parameters[0].shape[-1] for layer in self.layers if layer.parameters)

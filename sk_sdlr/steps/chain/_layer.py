@@ -55,5 +55,5 @@ class Layer:
         """Note the gradients of the parameters; return that of what went in."""
         raise NotImplementedError
 
-    def close(self) -> None:
-        """Leave the module as if its own forward had been called."""
+    def end(self) -> None:
+        """Leave the module as if its own forward had been called for the batches learnt."""

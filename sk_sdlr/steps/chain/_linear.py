@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .._matmul import add_product_, affine_into, product_into
+from .._matmul import addmm_, affine_into
 from ._layer import Layer
 from ._parameters import DirectUpdate
 from ._workspace import Workspace
@@ -24,8 +24,8 @@ class Linear(Layer):
         Whether nobody wants the gradient of what goes in.
     scale : float, default=1.0
         What the input is multiplied by: the scale of the dropout before it, at no cost.
-    needs_bias_gradient : bool, default=True
-        False before a batch norm, where it is 0.
+    before_norm : bool, default=False
+        Whether a batch norm follows: then the gradient of the bias is 0, but for single rows.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Linear(Layer):
         *,
         is_first: bool,
         scale: float = 1.0,
-        needs_bias_gradient: bool = True,
+        before_norm: bool = False,
     ) -> None:
-        self.is_first, self.scale = is_first, scale
-        self.needs_bias_gradient = needs_bias_gradient and module.bias is not None
-        self.parameters = [module.weight] if module.bias is None else [module.weight, module.bias]
+        self.is_first, self.scale, self.before_norm = is_first, scale, before_norm
+        self.parameters = list(module.parameters())
+        self.is_bias_still = False  # whether the gradient of the bias is 0
         self.direct: DirectUpdate | None = None
 
     def bind(
@@ -47,7 +47,7 @@ class Linear(Layer):
         """Make the buffers; see :class:`Layer`."""
         self.weight, self.bias = values[0], values[1] if len(values) > 1 else None
         self.weight_gradient = gradients[0]
-        self.bias_gradient = gradients[-1]
+        self.bias_gradient = gradients[1] if len(gradients) > 1 else None
         self.weight_t = self.weight.t()
         n_outputs = self.weight.shape[0]
         self.output = work.buffer(n_outputs)
@@ -65,12 +65,20 @@ class Linear(Layer):
         below = gradient
         if self.input_gradient is not None:
             below = self.input_gradient.rows(gradient.shape[0])
-            product_into(below, gradient, self.weight, self.scale)
-        if self.needs_bias_gradient:
-            torch.sum(gradient, 0, out=self.bias_gradient)
+            addmm_(below, gradient, self.weight, beta=0, alpha=self.scale)
+        if self.bias_gradient is not None:
+            self._sum_bias_gradient(gradient, self.bias_gradient)
         if self.direct is None:
-            product_into(self.weight_gradient, gradient.t(), self.input, self.scale)
+            addmm_(self.weight_gradient, gradient.t(), self.input, beta=0, alpha=self.scale)
         else:
             decay, rate = self.direct.decay, -self.direct.lr * self.scale
-            add_product_(self.weight, gradient.t(), self.input, beta=decay, alpha=rate)
+            addmm_(self.weight, gradient.t(), self.input, beta=decay, alpha=rate)
         return below
+
+    def _sum_bias_gradient(self, gradient: Tensor, out: Tensor) -> None:
+        if not self.before_norm or gradient.shape[0] == 1:
+            torch.sum(gradient, 0, out=out)
+            self.is_bias_still = False
+        elif not self.is_bias_still:
+            out.zero_()
+            self.is_bias_still = True

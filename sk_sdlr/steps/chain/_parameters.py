@@ -130,9 +130,7 @@ def _update_sgd(segment: Segment, group: dict[str, Any]) -> None:
     )
 
 
-def _update_adam(
-    kernel: Callable[..., None], segment: Segment, group: dict[str, Any]
-) -> None:
+def _update_adam(kernel: Callable[..., None], segment: Segment, group: dict[str, Any]) -> None:
     segment.n_steps.add_(1)
     kernel(
         [segment.flat],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from torch import nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from ...modules import MLP
 from ...modules._batch_norm import BatchNorm1d
 from ...modules._dropout import Dropout as OwnDropout
+from .._closed_form import has_hooks, optimizer_applies, targets_apply
 from .._objective import Objective
 from .._squared_error import SquaredError
 from ._activations import ACTIVATION_LAYERS, Activation
@@ -16,37 +18,46 @@ from ._dropout import Dropout, Scale, level_of
 from ._layer import Layer
 from ._linear import Linear
 
+TYPES = (torch.float32, torch.float64)
 DROPOUTS = (nn.Dropout, OwnDropout)
 BATCH_NORMS = (nn.BatchNorm1d, BatchNorm1d)
 
 
-def chain_applies(module: nn.Module, objective: Objective, optimizer: Optimizer) -> bool:
+def chain_applies(
+    module: nn.Module, objective: Objective, optimizer: Optimizer, y: Tensor | None = None
+) -> bool:
     """Return whether a chain does what autograd would do for these.
 
     Parameters
     ----------
     module : nn.Module
         Must be an MLP, or an ``nn.Sequential`` (nested too), of known layers without hooks, which
-        are trained wholly.
+        are trained wholly, on the CPU.
     objective : Objective
         Its criterion must be SquaredError, or CrossEntropyLoss without weights of classes.
     optimizer : torch.optim.Optimizer
         Must be SGD, Adam or AdamW, hold the module's parameters and no others, and have no hooks.
+    y : Tensor of shape (n_samples,) or (n_samples, n_outputs), optional
+        Targets; must be class numbers for CrossEntropyLoss.
 
     Returns
     -------
     applies : bool
         Whether it does.
     """
-    parts = parts_of(module)
+    parts, parameters = parts_of(module) or [], list(module.parameters())
+    held = [id(parameter) for part in parts for parameter in part.parameters()]
     return (
-        parts is not None
-        and any(isinstance(part, nn.Linear) for part in parts)
-        and len(set(map(id, parts))) == len(parts)
+        any(isinstance(part, nn.Linear) for part in parts)
         and all(map(_is_known, parts))
-        and not any(map(_has_hooks, module.modules()))
+        and not any(map(has_hooks, module.modules()))
+        and sorted(held) == sorted(map(id, parameters))  # none is shared
+        and {(p.device.type, p.dtype) for p in parameters} <= {("cpu", t) for t in TYPES}
+        and len({p.dtype for p in parameters}) == 1
         and _loss_applies(objective.criterion)
-        and _optimizer_applies(optimizer, list(module.parameters()))
+        and optimizer_applies(optimizer, parameters)
+        and _groups_apply(optimizer)
+        and (y is None or targets_apply(objective.criterion, y))
     )
 
 
@@ -74,22 +85,16 @@ def layers_of(parts: list[nn.Module]) -> list[Layer]:
     its scale goes to the linear layer after it.
     """
     layers: list[Layer] = []
-    scale, has_linear = 1.0, False
+    scale = 1.0
     for i, part in enumerate(parts):
         if scale != 1 and not isinstance(part, nn.Linear):
             layers.append(Scale(scale))
             scale = 1.0
         if isinstance(part, nn.Linear):
             next_is_norm = isinstance(parts[i + 1], BATCH_NORMS) if i + 1 < len(parts) else False
-            layers.append(
-                Linear(
-                    part,
-                    is_first=not has_linear and not any(layer.parameters for layer in layers),
-                    scale=scale,
-                    needs_bias_gradient=not next_is_norm,
-                )
-            )
-            scale, has_linear = 1.0, True
+            is_first = not any(layer.parameters for layer in layers)
+            layers.append(Linear(part, is_first=is_first, scale=scale, before_norm=next_is_norm))
+            scale = 1.0
         elif isinstance(part, BATCH_NORMS):
             layers.append(BatchNorm(part))
         elif isinstance(part, DROPOUTS):
@@ -121,15 +126,6 @@ def _is_known(part: nn.Module) -> bool:
     return type(part) in (nn.Linear, nn.Identity) or type(part) in ACTIVATION_LAYERS
 
 
-def _has_hooks(part: nn.Module) -> bool:
-    return bool(
-        part._forward_hooks
-        or part._forward_pre_hooks
-        or part._backward_hooks
-        or part._backward_pre_hooks
-    )
-
-
 def _loss_applies(criterion: nn.Module) -> bool:
     if type(criterion) is SquaredError:
         return True
@@ -140,17 +136,9 @@ def _loss_applies(criterion: nn.Module) -> bool:
     )
 
 
-def _optimizer_applies(optimizer: Optimizer, parameters: list[nn.Parameter]) -> bool:
-    groups = optimizer.param_groups
-    held = {id(p) for group in groups for p in group["params"]}
-    return (
-        type(optimizer) in (SGD, Adam, AdamW)
-        and held == {id(p) for p in parameters}
-        and not any(group["maximize"] or group.get("amsgrad") for group in groups)
-        and not optimizer._optimizer_step_pre_hooks
-        and not optimizer._optimizer_step_post_hooks
-        and all(
-            p.requires_grad and not p._backward_hooks and not p._post_accumulate_grad_hooks
-            for p in parameters
-        )
+def _groups_apply(optimizer: Optimizer) -> bool:
+    """Return whether torch's fused kernels take the settings of the groups."""
+    return not any(
+        group.get("amsgrad") or not isinstance(group["lr"], float | int)
+        for group in optimizer.param_groups
     )

@@ -17,10 +17,10 @@ hidden_layer_sizes : int or sequence of int
 activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "scaled_tanh"}
     Activation of the hidden layers. "scaled_tanh" is 1.7159 tanh(2 x / 3).
 dropout : float
-    Probability that a hidden unit is dropped while training, in [0, 1).
+    Probability that a hidden unit is dropped while training, in [0, 1). On the CPU it is
+    rounded to a multiple of 1/256.
 batch_norm : bool
-    Whether hidden layers have batch normalisation. Without it and without dropout a step is
-    computed in closed form, which is several times faster for small nets.
+    Whether hidden layers have batch normalisation.
 """,
     "dbn": """
 hidden_layer_sizes : int or sequence of int

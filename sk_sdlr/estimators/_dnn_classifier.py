@@ -24,10 +24,10 @@ class ShrinkingDNNClassifier(ShrinkingClassifierMixin, BaseDNN):
     activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "scaled_tanh"}, default="silu"
         Activation of the hidden layers. "scaled_tanh" is 1.7159 tanh(2 x / 3).
     dropout : float, default=0.2
-        Probability that a hidden unit is dropped while training, in [0, 1).
+        Probability that a hidden unit is dropped while training, in [0, 1). On the CPU it is
+        rounded to a multiple of 1/256.
     batch_norm : bool, default=True
-        Whether hidden layers have batch normalisation. Without it and without dropout a step is
-        computed in closed form, which is several times faster for small nets.
+        Whether hidden layers have batch normalisation.
     loss : {"cross_entropy", "squared_error"}, default="cross_entropy"
         "cross_entropy": of softmax outputs (Eq. 6). "squared_error": of sigmoid outputs (Eq. 4).
     class_weight : dict, "balanced" or None, default=None

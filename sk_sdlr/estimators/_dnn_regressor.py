@@ -24,10 +24,10 @@ class ShrinkingDNNRegressor(ShrinkingRegressorMixin, BaseDNN):
     activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "scaled_tanh"}, default="silu"
         Activation of the hidden layers. "scaled_tanh" is 1.7159 tanh(2 x / 3).
     dropout : float, default=0.2
-        Probability that a hidden unit is dropped while training, in [0, 1).
+        Probability that a hidden unit is dropped while training, in [0, 1). On the CPU it is
+        rounded to a multiple of 1/256.
     batch_norm : bool, default=True
-        Whether hidden layers have batch normalisation. Without it and without dropout a step is
-        computed in closed form, which is several times faster for small nets.
+        Whether hidden layers have batch normalisation.
     output_activation : {"identity", "sigmoid"}, default="identity"
         "identity": targets are scaled to mean 0 and standard deviation 1 while training.
         "sigmoid": targets must be in [0, 1] and are not scaled.

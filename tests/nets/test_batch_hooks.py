@@ -161,6 +161,8 @@ def test_a_callback_that_predicts_leaves_the_training_as_it_is(hook):
     assert_same_bits(net, make_net(Modes).fit(X, Y))
     params = {"module__batch_norm": True, "module__dropout": 0.5}
     net = make_net(callbacks=callbacks, **params).fit(X, Y)
+    # Gradients are there by autograd only, which draws other masks than the closed form.
+    params["step"] = "autograd" if hook == "on_grad_computed" else "auto"
     assert_same_bits(net, make_net(**params).fit(X, Y))
 
 

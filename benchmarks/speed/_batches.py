@@ -1,4 +1,4 @@
-"""Microseconds a batch of DenseStep, AutogradStep and a bare torch loop."""
+"""Microseconds a batch of DenseStep, ChainStep, AutogradStep and a bare torch loop."""
 
 from __future__ import annotations
 
@@ -19,10 +19,24 @@ from .._paired import of, paired_table, ratio
 from .._runs import make_missing, seconds
 from .._store import Record, RunStore
 from ..data import Split, load_or_generate
-from ._engine import AutogradStep, Batches, DenseStep, choose_threads, step_flops, threads
+from ._engine import (
+    AutogradStep,
+    Batches,
+    ChainStep,
+    DenseStep,
+    choose_threads,
+    step_flops,
+    threads,
+)
 from ._settings import TIMED, Timed
 
-STEPS = ("dense_step", "autograd_step", "bare_torch")
+STEPS = ("dense_step", "chain_step", "autograd_step", "bare_torch")
+KINDS: dict[str, Any] = {
+    "dense_step": DenseStep,
+    "chain_step": ChainStep,
+    "autograd_step": AutogradStep,
+}
+OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
 N_BATCHES, N_CALLS = 100, 4
 
 
@@ -35,6 +49,7 @@ def measure(store: RunStore, nets: list[str], repeats: int, data_home: Path | No
             {"net": name, "step": step, "batch_size": size, "seed": repeat}
             for repeat in range(repeats)
             for step in STEPS
+            if step != "dense_step" or not timed.net.params["batch_norm"]
         ]
         if not timed.is_cnn and store.missing(wanted):
             data = load_or_generate(timed.dataset, data_home)
@@ -46,7 +61,8 @@ def run(timed: Timed, data: Split, settings: Record) -> Record:
     size = settings["batch_size"]
     x = torch.from_numpy(data.X[: N_BATCHES * size].astype(np.float32))
     y = torch.from_numpy(data.y[: N_BATCHES * size].astype(np.int64))
-    options = {"fused": True} if settings["step"] == "autograd_step" else {}
+    is_plain_sgd = timed.net.params["optimizer"] == "sgd"
+    options = {"fused": True} if settings["step"] == "autograd_step" or not is_plain_sgd else {}
     parts = parts_of(timed, data, **options)
     action = action_of(settings["step"], parts, x, y, size)
     with threads(choose_threads(step_flops(parts[0], x[:1], size))):
@@ -59,8 +75,15 @@ def parts_of(timed: Timed, data: Split, **options: Any) -> tuple[nn.Module, nn.M
     params = timed.net.params
     sizes, activation = params["hidden_layer_sizes"], params["activation"]
     n_classes = len(np.unique(data.y))
-    module = MLP(data.X.shape[1], n_classes, hidden_layer_sizes=sizes, activation=activation)
-    optimizer = torch.optim.SGD(module.parameters(), lr=timed.net.lr, **options)
+    module = MLP(
+        data.X.shape[1],
+        n_classes,
+        hidden_layer_sizes=sizes,
+        activation=activation,
+        batch_norm=params["batch_norm"],
+        dropout=params["dropout"],
+    )
+    optimizer = OPTIMIZERS[params["optimizer"]](module.parameters(), lr=timed.net.lr, **options)
     return module, nn.CrossEntropyLoss(), optimizer
 
 
@@ -70,10 +93,9 @@ def action_of(
     """Return what is timed: an epoch on the rows."""
     if step == "bare_torch":
         return partial(bare_torch, *parts, x.split(batch_size), y.split(batch_size))
-    kind: Any = {"dense_step": DenseStep, "autograd_step": AutogradStep}[step]
     module, criterion, optimizer = parts
     batches = Batches(x, y, torch.empty(len(x)), batch_size)
-    return partial(kind(module, Objective(criterion), optimizer), batches)
+    return partial(KINDS[step](module, Objective(criterion), optimizer), batches)
 
 
 def bare_torch(module: nn.Module, criterion: nn.Module, optimizer: Any, X: Any, Y: Any) -> None:

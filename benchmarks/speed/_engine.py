@@ -18,10 +18,12 @@ from sk_sdlr.steps._contrastive_divergence import ContrastiveDivergenceStep
 from sk_sdlr.steps._dense import DenseStep
 from sk_sdlr.steps._matmul import affine
 from sk_sdlr.steps._step import Batches
+from sk_sdlr.steps.chain._chain import ChainStep
 
 __all__ = [
     "AutogradStep",
     "Batches",
+    "ChainStep",
     "DenseStep",
     "affine",
     "choose_threads",

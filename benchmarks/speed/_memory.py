@@ -21,7 +21,8 @@ from ._settings import TIMED
 
 def measure(store: RunStore, nets: list[str], repeats: int, data_home: Path | None) -> None:
     """Make the measurements of perceptrons that are not on disk yet; once, whatever `repeats`."""
-    wanted: list[Record] = [{"net": name} for name in nets if not TIMED[name].is_cnn]
+    fitted = [name for name in nets if not (TIMED[name].is_cnn or TIMED[name].batches_only)]
+    wanted: list[Record] = [{"net": name} for name in fitted]
     make_missing(store, wanted, partial(run, data_home), title="memory")
 
 

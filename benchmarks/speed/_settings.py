@@ -23,12 +23,15 @@ class Timed:
         Of a run.
     skorch_epochs : int or None, default=None
         Of stock skorch, whose seconds are then scaled: nothing changes there from epoch to epoch.
+    batches_only : bool, default=False
+        Whether batches are timed, but no runs.
     """
 
     net: Net
     dataset: str
     epochs: int
     skorch_epochs: int | None = None
+    batches_only: bool = False
 
     @property
     def is_cnn(self) -> bool:
@@ -42,11 +45,22 @@ def dnn(size: int, activation: str, lr: float) -> Net:
     return Net(PLAIN | own | {"optimizer": "sgd"} | CONSTANT)
 
 
+# The net that the estimators have by default.
+DEFAULT = {
+    "hidden_layer_sizes": (256, 256, 256),
+    "activation": "silu",
+    "batch_norm": True,
+    "dropout": 0.2,
+    "optimizer": "adamw",
+    "lr": 0.002,
+    "batch_size": 256,
+}
 # The paper's nets; on MNIST 18 of its 100 epochs, two cycles of shrinking, for the convolutional
 # ones 9, one cycle.
 TIMED: dict[str, Timed] = {
     "higgs": Timed(dnn(50, "sigmoid", 0.2), "higgs", 100),
     "mnist": Timed(dnn(1000, "tanh", 0.1), "mnist", 18),
+    "default": Timed(Net(DEFAULT), "higgs28", 0, batches_only=True),
     "mnist_cnn": Timed(convolutional("mnist", 0.02, **CONSTANT), "mnist", 9, 3),
     "cifar10_cnn": Timed(convolutional("cifar10", 0.02, **CONSTANT), "cifar10", 9, 2),
 }

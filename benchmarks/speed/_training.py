@@ -34,11 +34,21 @@ def measure(store: RunStore, nets: list[str], repeats: int, data_home: Path | No
     """Make the runs that are not on disk yet."""
     for name in nets:
         timed = TIMED[name]
-        wanted = [
-            {"net": name, "method": method, "dtype": dtype, "epochs": timed.epochs, "seed": repeat}
-            for repeat in range(repeats)
-            for method, dtype in contenders(timed)
-        ]
+        wanted = (
+            []
+            if timed.batches_only
+            else [
+                {
+                    "net": name,
+                    "method": method,
+                    "dtype": dtype,
+                    "epochs": timed.epochs,
+                    "seed": repeat,
+                }
+                for repeat in range(repeats)
+                for method, dtype in contenders(timed)
+            ]
+        )
         if store.missing(wanted):
             data = load_or_generate(timed.dataset, data_home)
             before = partial(warm_up, timed.net, data)

@@ -32,7 +32,7 @@ def tiny(small_sets, monkeypatch):
     ("name", "words"),
     [
         ("training", ["**higgs, float32**", "stock skorch", "times MLPClassifier", "ideal"]),
-        ("batches", ["dense_step", "autograd_step", "bare_torch", "microseconds"]),
+        ("batches", ["dense_step", "chain_step", "autograd_step", "bare_torch", "microseconds"]),
         ("memory", ["higgs: peak above the data"]),
         ("threads", ["dense_step", "gain"]),
         ("pretraining", ["ours", "sklearn_float64", "products_float32", "reconstruction"]),

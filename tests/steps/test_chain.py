@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
 
-from sk_sdlr.modules import ACTIVATIONS, MLP
+from sk_sdlr.modules import ACTIVATIONS, MLP, ScaledTanh
 from sk_sdlr.modules._dropout import Dropout
 from sk_sdlr.modules._random import drawing_from
 from sk_sdlr.steps import Objective, SquaredError, _matmul
@@ -152,6 +152,8 @@ def test_chains_are_autograd(
         [nn.Linear(4, 6, bias=False), nn.Identity(), nn.Tanh(), nn.Linear(6, 3), nn.Dropout(0.3)],
         [nn.Sequential(nn.Linear(4, 6), nn.Sequential(nn.GELU())), nn.Linear(6, 3), nn.Sigmoid()],
         [nn.Linear(4, 6), nn.Linear(6, 3), nn.BatchNorm1d(3)],
+        [nn.ReLU(), nn.Dropout(0.3), nn.Linear(4, 3)],
+        [ScaledTanh(), nn.Linear(4, 3)],
     ],
     ids=lambda parts: "-".join(type(part).__name__ for part in parts),
 )

@@ -101,6 +101,8 @@ def layers_of(parts: list[nn.Module]) -> list[Layer]:
             scale = _add_dropout(layers, part)
         elif type(part) in ACTIVATION_LAYERS:
             layers.append(ACTIVATION_LAYERS[type(part)](part))
+    if isinstance(layers[0], Activation):  # which writes over what goes in
+        layers.insert(0, Scale(1.0))
     return [*layers, Scale(scale)] if scale != 1 else layers
 
 

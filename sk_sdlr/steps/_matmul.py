@@ -130,8 +130,9 @@ def affine_into(
         if alpha == 1:
             return _LINEAR(x, weight_t.t(), bias, "none", [], "")
         product = _LINEAR(x, weight_t.t(), None, "none", [], "")
-        product.mul_(alpha)
-        return product if bias is None else product.add_(bias)
+        if bias is None:
+            return product.mul_(alpha)
+        return torch.add(bias, product, alpha=alpha, out=product)
     if bias is None:
         return out.addmm_(x, weight_t, beta=0, alpha=alpha)
     return torch.addmm(bias, x, weight_t, alpha=alpha, out=out)

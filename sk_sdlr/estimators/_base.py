@@ -82,11 +82,11 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         return target_parameters(self) | {name: params[name] for name in params if name in own}
 
     @abstractmethod
-    def _encode(self, y: Any, *, learn: bool) -> np.ndarray:
-        """Check y and return it as numbers; `learn` its coding or keep to what was learnt."""
+    def _encode(self, y: Any, *, reset: bool) -> np.ndarray:
+        """Check y and return it as numbers; `reset` its coding or keep to what is known."""
 
     @abstractmethod
-    def _targets(self, rows: Rows, *, learn: bool) -> np.ndarray:
+    def _targets(self, rows: Rows, *, reset: bool) -> np.ndarray:
         """Return the numbers of `_encode` as the loss wants them."""
 
     @abstractmethod
@@ -166,7 +166,8 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self._check_parameters()
             check_validation_arguments(X_val, y_val, sample_weight_val)
             before = getattr(self, "net_", None) if self.warm_start else None
-            rows = self._check_rows(X, y, sample_weight, reset=before is None, learn=before is None)
+            is_new = before is None
+            rows = self._check_rows(X, y, sample_weight, reset=is_new, reset_y=is_new)
             seed, held_out = check_random_state(self.random_state).randint(2**31 - 1), None
             if X_val is not None:
                 held_out = self._check_rows(X_val, y_val, sample_weight_val)
@@ -175,8 +176,8 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             batch_size = batch_size_for(len(rows), self.batch_size)
             if len(rows) <= batch_size:
                 rows = rows.merged()
-            train = self._dataset(rows, learn=before is None)
-            valid = None if held_out is None else self._dataset(held_out, learn=False)
+            train = self._dataset(rows, reset=is_new)
+            valid = None if held_out is None else self._dataset(held_out, reset=False)
             self.net_ = self._make_net(rows, batch_size, seed, before)
         return self._train(train, valid)
 
@@ -189,10 +190,10 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self._check_parameters()
             before = getattr(self, "net_", None)
             rows = self._check_rows(X, y, sample_weight, reset=before is None)
-            train = self._dataset(rows, learn=before is None)
+            train = self._dataset(rows, reset=before is None)
             seed = check_random_state(self.random_state).randint(2**31 - 1)
             batch_size = batch_size_for(len(rows), self.batch_size)
-            self.net_ = self._make_net(rows, batch_size, seed, before, once=True)
+            self.net_ = self._make_net(rows, batch_size, seed, before, single_epoch=True)
         return self._train(train, None)
 
     @contextmanager
@@ -206,12 +207,12 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             raise
 
     def _check_rows(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = False, learn: bool = False
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = False, reset_y: bool = False
     ) -> Rows:
         shape = shape_of(X)[1:]
         X, y = validate_data(
             self,
-            self._flat(X, learn=reset),
+            self._flat(X, reset=reset),
             y,
             dtype=DTYPES[self.dtype][0],
             order="C",
@@ -228,9 +229,9 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         by_class = self._class_weight(y)
         if by_class is not None:
             weight = by_class if weight is None else weight * by_class
-        return Rows(X, self._encode(y, learn=learn), weight, shape).without_weightless()
+        return Rows(X, self._encode(y, reset=reset_y), weight, shape).without_weightless()
 
-    def _flat(self, X: Any, *, learn: bool) -> Any:
+    def _flat(self, X: Any, *, reset: bool) -> Any:
         """Return X as it is to be checked, if its rows have a shape that is new or as learnt."""
         return X
 
@@ -241,11 +242,11 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         seed: int,
         before: ActiveSetNet | None,
         *,
-        once: bool = False,
+        single_epoch: bool = False,
     ) -> ActiveSetNet:
         """Return a net for one run: a new one, or one that goes on with the module of another."""
         device, made_of = resolve_device(self.device, self.dtype), self._module_parameters(rows)
-        params = net_parameters(self, resolve_policy(self), batch_size, seed, device, once=once)
+        params = net_parameters(self, batch_size, seed, device, single_epoch=single_epoch)
         if before is None:
             module, module_params = self._module(rows)
         else:
@@ -278,9 +279,9 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             self.n_iter_ = len(self.history_)
         return self
 
-    def _dataset(self, rows: Rows, *, learn: bool) -> TensorDataset:
+    def _dataset(self, rows: Rows, *, reset: bool) -> TensorDataset:
         rows = rows.with_mean_weight_one()
-        return as_dataset(rows, self._targets(rows, learn=learn))
+        return as_dataset(rows, self._targets(rows, reset=reset))
 
     def _outputs(self, X: Any) -> Tensor:
         """Return the module's outputs for X, on the CPU."""
@@ -288,7 +289,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         is_double = next(self.net_.module_.parameters()).dtype == torch.float64
         X = validate_data(
             self,
-            self._flat(X, learn=False),
+            self._flat(X, reset=False),
             dtype=np.float64 if is_double else np.float32,
             order="C",
             allow_nd=self._allow_nd,

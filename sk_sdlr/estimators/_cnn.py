@@ -42,15 +42,15 @@ class BaseCNN(BaseShrinkingEstimator):
         if self.image_shape is not None:
             check_image_shape(type(self).__name__, self.image_shape)
 
-    def _flat(self, X: Any, *, learn: bool) -> Any:
+    def _flat(self, X: Any, *, reset: bool) -> Any:
         shape = shape_of(X)
         if len(shape) > 1 and 0 not in shape:  # which scikit-learn has its own words for
-            self._check_images(shape[1:], learn)
+            self._check_images(shape[1:], reset)
         return X if len(shape) < 3 else np.asarray(X).reshape(shape[0], prod(shape[1:]))
 
-    def _check_images(self, row: tuple[int, ...], learn: bool) -> None:
+    def _check_images(self, row: tuple[int, ...], reset: bool) -> None:
         """Raise ValueError if rows of this shape are no images, or not those that were learnt."""
-        if learn:
+        if reset:
             image = image_shape_of(row, self.image_shape)
             try:
                 with torch.device("meta"):  # an error, if it is one, comes before any work

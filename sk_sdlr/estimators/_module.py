@@ -94,9 +94,9 @@ class BaseModuleEstimator(BaseShrinkingEstimator):
             self.module_params = (self.module_params or {}) | of_module
         return self
 
-    def _flat(self, X: Any, *, learn: bool) -> Any:
+    def _flat(self, X: Any, *, reset: bool) -> Any:
         shape = shape_of(X)[1:]
-        if learn:
+        if reset:
             self.input_shape_ = shape
         elif max(len(shape), len(self.input_shape_)) > 1 and shape != self.input_shape_:
             raise ValueError(

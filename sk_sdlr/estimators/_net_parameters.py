@@ -9,13 +9,13 @@ from sklearn.base import is_classifier
 from skorch.callbacks import InputShapeSetter
 
 from ..nets import ActiveSetNet
-from ..policies import Policy
 from ._dtypes import autocast_type
 from ._optimizers import resolve_optimizer
+from ._policies import resolve_policy
 
 
 def net_parameters(
-    estimator: Any, policy: Policy, batch_size: int, seed: int, device: str, *, once: bool
+    estimator: Any, batch_size: int, seed: int, device: str, *, single_epoch: bool
 ) -> dict[str, Any]:
     """Return all parameters of the net but those of its module.
 
@@ -23,15 +23,13 @@ def net_parameters(
     ----------
     estimator : BaseShrinkingEstimator
         Whose net it is.
-    policy : Policy
-        Chooses the rows of each epoch.
     batch_size : int
         Rows a batch.
     seed : int
         The net's source of randomness.
     device : str
         Where to train.
-    once : bool
+    single_epoch : bool
         Whether the run is one epoch on all rows at the initial learning rate.
 
     Returns
@@ -43,7 +41,7 @@ def net_parameters(
         estimator.optimizer, estimator.momentum, estimator.weight_decay, device
     )
     params = {
-        "policy": policy,
+        "policy": resolve_policy(estimator),
         "optimizer": optimizer,
         "lr": estimator.lr,
         "batch_size": batch_size,
@@ -62,7 +60,7 @@ def net_parameters(
     }
     if is_classifier(estimator):
         params["classes"] = np.arange(len(estimator.classes_))
-    if once:
+    if single_epoch:
         params |= {"policy": None, "max_epochs": 1, "max_passes": None}
         params |= {"lr_schedule": None, "full_at_end": 0.0}
     return params | {f"optimizer__{name}": value for name, value in optimizer_params.items()}

@@ -123,16 +123,16 @@ class ShrinkingClassifierMixin(ClassifierMixin):
     def _class_weight(self, y: Any) -> np.ndarray | None:
         return None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
 
-    def _encode(self, y: Any, *, learn: bool) -> np.ndarray:
+    def _encode(self, y: Any, *, reset: bool) -> np.ndarray:
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
         encoder = LabelEncoder()
-        if learn:
+        if reset:
             self.classes_ = _at_least_two(encoder.fit(y).classes_)
         encoder.classes_ = self.classes_
         return encoder.transform(y)
 
-    def _targets(self, rows: Rows, *, learn: bool) -> np.ndarray:
+    def _targets(self, rows: Rows, *, reset: bool) -> np.ndarray:
         if self.loss == "cross_entropy":
             return rows.y
         return np.eye(len(self.classes_), dtype=rows.X.dtype)[rows.y]
@@ -215,7 +215,7 @@ class ShrinkingRegressorMixin(RegressorMixin):
     def _criterion(self) -> type[nn.Module]:
         return SquaredError
 
-    def _encode(self, y: Any, *, learn: bool) -> np.ndarray:
+    def _encode(self, y: Any, *, reset: bool) -> np.ndarray:
         y = np.asarray(y, dtype=np.float64)
         if self.output_activation == "sigmoid" and (y.min() < 0 or y.max() > 1):
             raise ValueError(
@@ -223,22 +223,22 @@ class ShrinkingRegressorMixin(RegressorMixin):
                 f"Got y in [{y.min():g}, {y.max():g}] instead."
             )
         one_target, y = y.ndim == 1, y.reshape(len(y), -1)
-        if not learn and getattr(self, "_n_targets", y.shape[1]) != y.shape[1]:
+        if not reset and getattr(self, "_n_targets", y.shape[1]) != y.shape[1]:
             raise ValueError(
                 f"y has {y.shape[1]} targets, but {type(self).__name__} is expecting "
                 f"{self._n_targets} targets."
             )
-        if learn or not hasattr(self, "_n_targets"):  # validation rows say nothing of them
+        if reset or not hasattr(self, "_n_targets"):  # validation rows say nothing of them
             self._one_target = one_target
             self._n_targets: int = y.shape[1]
         return y
 
-    def _targets(self, rows: Rows, *, learn: bool) -> np.ndarray:
+    def _targets(self, rows: Rows, *, reset: bool) -> np.ndarray:
         """Return targets of mean 0 and standard deviation 1, unless the outputs are sigmoid.
 
         A net starts with outputs about 0 and learns at a rate that is meant for errors about 1.
         """
-        if learn:
+        if reset:
             self._target_scaler = None
             if self.output_activation == "identity":
                 self._target_scaler = StandardScaler().fit(rows.y, sample_weight=rows.weight)

@@ -48,8 +48,8 @@ EASY_SHARE = 0.2
 # nearly as well.
 HOLD = 12
 # So much must be left: fewer rows miss whole classes or corners, fewer batches are no epoch.
-LEAST_SHARE = 0.02
-LEAST_BATCHES = 20
+MIN_SHARE = 0.02
+MIN_BATCHES = 20
 
 
 @dataclass
@@ -153,7 +153,7 @@ class AutoRecall(Policy):
             return everything(now, n_samples, now.bar_scale / 2)
         if n_dropped and enough_are_easy(of_row[core], now.bar, n_dropped, core.shape[0]):
             kept, threshold = self._drop(now, core, of_row, report)
-            if least_rows_left(report) <= kept.shape[0] < core.shape[0]:
+            if min_rows_left(report) <= kept.shape[0] < core.shape[0]:
                 return with_sample(replace(now, threshold=threshold), kept, n_samples, generator)
         elif not is_all and now.n_held < HOLD:
             held = replace(now, threshold=None, n_held=now.n_held + 1)
@@ -191,6 +191,6 @@ def enough_are_easy(error: Tensor, bar: float, n_dropped: int, n_active: int) ->
     return int((error < bar).sum()) >= max(n_dropped, EASY_SHARE * n_active)
 
 
-def least_rows_left(report: EpochReport) -> float:
+def min_rows_left(report: EpochReport) -> float:
     """Return how many rows a drop must leave."""
-    return max(LEAST_SHARE * report.n_samples, LEAST_BATCHES * report.batch_size)
+    return max(MIN_SHARE * report.n_samples, MIN_BATCHES * report.batch_size)

@@ -19,5 +19,5 @@ def global_state():
 @pytest.fixture
 def tiny_sets(monkeypatch):
     """Let t="auto" shrink sets of a few batches, and visit no row that is left out."""
-    monkeypatch.setattr(_auto_recall, "LEAST_BATCHES", 1)
+    monkeypatch.setattr(_auto_recall, "MIN_BATCHES", 1)
     monkeypatch.setattr(_auto_recall_set, "SAMPLE_SHARE", 0)

@@ -38,7 +38,7 @@ class Linear(Layer):
     ) -> None:
         self.is_first, self.scale, self.before_norm = is_first, scale, before_norm
         self.parameters = list(module.parameters())
-        self.is_bias_still = False  # whether the gradient of the bias is 0
+        self.bias_gradient_is_zero = False
         self.direct: DirectUpdate | None = None
 
     def bind(
@@ -78,7 +78,7 @@ class Linear(Layer):
     def _sum_bias_gradient(self, gradient: Tensor, out: Tensor) -> None:
         if not self.before_norm or gradient.shape[0] == 1:
             torch.sum(gradient, 0, out=out)
-            self.is_bias_still = False
-        elif not self.is_bias_still:
+            self.bias_gradient_is_zero = False
+        elif not self.bias_gradient_is_zero:
             out.zero_()
-            self.is_bias_still = True
+            self.bias_gradient_is_zero = True

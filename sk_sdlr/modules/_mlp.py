@@ -13,10 +13,14 @@ from ._batch_norm import BatchNorm1d
 from ._checks import OUTPUT_ACTIVATIONS, check_dropout, check_option, check_size, check_sizes
 from ._dropout import Dropout
 from ._initialise import new_layer
+from ._members import MeanOfMembers, MemberLinear
+from ._scaling import Scaling
 
 
 class MLP(nn.Module):
     """Fully connected layers, each hidden one followed by batch norm, activation and dropout.
+
+    It may be several nets, its members, which are trained side by side and predict by their mean.
 
     Parameters
     ----------
@@ -35,11 +39,18 @@ class MLP(nn.Module):
         Probability of a hidden unit to be dropped, in [0, 1).
     batch_norm : bool, default=False
         Whether each hidden layer has batch normalisation before its activation.
+    n_members : int, default=1
+        Number of nets of these sizes.
+    scaling : bool, default=False
+        Whether each feature is multiplied by a weight first, which the members share.
+    zero_output : bool, default=False
+        Whether the weights of the last layer are 0 at the start.
 
     Attributes
     ----------
     linears : nn.ModuleList
-        The linear layers, in order.
+        The linear layers, in order. Those of several members are :class:`MemberLinear`, but for
+        the first one, which has the units of all of them.
 
     Raises
     ------
@@ -48,7 +59,8 @@ class MLP(nn.Module):
 
     Notes
     -----
-    **Shape:** input (n_samples, n_inputs), output (n_samples, n_outputs).
+    **Shape:** input (n_samples, n_inputs), output (n_samples, n_outputs); in training, of several
+    members, (n_samples, n_outputs, n_members).
 
     Examples
     --------
@@ -69,6 +81,9 @@ class MLP(nn.Module):
         output_activation: str = "identity",
         dropout: float = 0.0,
         batch_norm: bool = False,
+        n_members: int = 1,
+        scaling: bool = False,
+        zero_output: bool = False,
     ) -> None:
         super().__init__()
         check_size("MLP", "n_inputs", n_inputs)
@@ -76,35 +91,58 @@ class MLP(nn.Module):
         check_sizes("MLP", "hidden_layer_sizes", hidden_layer_sizes)
         check_option("MLP", "activation", activation, tuple(ACTIVATIONS))
         check_option("MLP", "output_activation", output_activation, OUTPUT_ACTIVATIONS)
-        check_option("MLP", "batch_norm", batch_norm, (True, False))
+        check_size("MLP", "n_members", n_members)
+        for name, flag in (
+            ("batch_norm", batch_norm),
+            ("scaling", scaling),
+            ("zero_output", zero_output),
+        ):
+            check_option("MLP", name, flag, (True, False))
         check_dropout("MLP", "dropout", dropout)
         sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
         self.activation = activation
         self.output_activation = output_activation
-        self.linears = nn.ModuleList(new_layer(nn.Linear, a, b) for a, b in pairwise(sizes))
-        self.after = nn.ModuleList(
-            _after_linear(size, activation, dropout, batch_norm) for size in sizes[1:-1]
+        self.scaling = Scaling(n_inputs) if scaling else None
+        self.linears = nn.ModuleList(
+            _linear(n_members, *pair, is_first=i == 0) for i, pair in enumerate(pairwise(sizes))
         )
+        self.after = nn.ModuleList(
+            _after_linear(n_members * size, activation, dropout, batch_norm) for size in sizes[1:-1]
+        )
+        self.members = MeanOfMembers(n_members, output_activation) if n_members > 1 else None
+        if zero_output:
+            nn.init.zeros_(self.linears[-1].weight)  # type: ignore[arg-type]
 
     @property
     def is_plain(self) -> bool:
-        """Whether hidden layers have an activation only: no batch norm, no dropout."""
-        return all(len(block) == 1 for block in self.after if isinstance(block, nn.Sequential))
+        """Whether there are linear layers and activations only, of a single member."""
+        blocks = all(len(block) == 1 for block in self.after if isinstance(block, nn.Sequential))
+        return blocks and self.scaling is None and self.members is None
 
     def in_order(self) -> list[nn.Module]:
         """Return the layers in the order in which they are called."""
-        parts: list[nn.Module] = []
+        parts: list[nn.Module] = [] if self.scaling is None else [self.scaling]
         for linear, after in zip(self.linears, self.after, strict=False):
             parts += [linear, after]
         parts.append(self.linears[-1])
-        return [*parts, nn.Sigmoid()] if self.output_activation == "sigmoid" else parts
+        if self.output_activation == "sigmoid":
+            parts.append(nn.Sigmoid())
+        return parts if self.members is None else [*parts, self.members]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs (logits for "softmax") of shape (n_samples, n_outputs)."""
+        x = x if self.scaling is None else self.scaling(x)
         for linear, after in zip(self.linears, self.after, strict=False):
             x = after(linear(x))
         x = self.linears[-1](x)
-        return torch.sigmoid(x) if self.output_activation == "sigmoid" else x
+        x = torch.sigmoid(x) if self.output_activation == "sigmoid" else x
+        return x if self.members is None else self.members(x)
+
+
+def _linear(n_members: int, n_inputs: int, n_outputs: int, *, is_first: bool) -> nn.Module:
+    if is_first or n_members == 1:
+        return new_layer(nn.Linear, n_inputs, n_members * n_outputs)
+    return MemberLinear(n_members, n_inputs, n_outputs)
 
 
 def _after_linear(size: int, activation: str, dropout: float, batch_norm: bool) -> nn.Sequential:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ._squared_error import SquaredError
+
 # Maps the outputs of a module to probabilities, by the loss that goes with them.
 PROBABILITIES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
     nn.CrossEntropyLoss: lambda output: output.softmax(1),
@@ -63,6 +65,8 @@ class Objective:
         self._unreduced = copy(plain)
         self._unreduced.reduction = "none"
         self._probabilities = PROBABILITIES.get(type(plain))
+        # Outputs with an axis more than these would take are those of several members.
+        self._has_members = type(plain) in (nn.CrossEntropyLoss, SquaredError)
         self._ignored = getattr(plain, "ignore_index", -100)
         known = self._probabilities is not None
         self.bounded_outputs = known if bounded_outputs is None else bounded_outputs
@@ -73,9 +77,9 @@ class Objective:
         Parameters
         ----------
         output : Tensor of shape (n, ...)
-            Outputs of the module.
+            Outputs of the module. Of several members, (n, n_outputs, n_members).
         target : Tensor of shape (n, ...)
-            Targets.
+            Targets, the same for all members.
 
         Returns
         -------
@@ -84,7 +88,7 @@ class Objective:
             samples is its own mean (unless it weighs classes: then each value is multiplied by the
             weight of its class).
         """
-        loss: Tensor = self._unreduced(output, target)
+        loss: Tensor = self._unreduced(output, self._of_members(output, target))
         return mean_of_sample(loss)
 
     def output_error(self, output: Tensor, target: Tensor, loss: Tensor) -> Tensor:
@@ -108,13 +112,20 @@ class Objective:
         """
         if self._probabilities is None:
             return loss
-        p = self._probabilities(output)
+        p, target = self._probabilities(output), self._of_members(output, target)
         if target.is_floating_point():
             return _half_squares(p - target.view_as(p))
         # The residual is squared, as p_y^2 - 2 p_y + 1 would round to 0 where p_y is nearly 1.
         classes = target.clamp(0, p.shape[1] - 1).unsqueeze(1)
         residual = p.scatter_add_(1, classes, torch.full_like(classes, -1, dtype=p.dtype))
         return _half_squares(residual.masked_fill_((target == self._ignored).unsqueeze(1), 0))
+
+    def _of_members(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the targets of all members, if that is what the last axis of the outputs is."""
+        axes = target.dim() + (1 if target.is_floating_point() else 2)
+        if self._has_members and output.dim() == 3 == axes:
+            return target.unsqueeze(-1).expand(*target.shape, output.shape[-1])
+        return target
 
 
 def check_criterion(criterion: object) -> None:

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
 
-from sk_sdlr.modules import ACTIVATIONS, MLP, ScaledTanh
+from sk_sdlr.modules import (
+    ACTIVATIONS,
+    MLP,
+    JoinMembers,
+    MeanOfMembers,
+    MemberLinear,
+    ScaledTanh,
+    Scaling,
+    SplitMembers,
+)
 from sk_sdlr.modules._dropout import Dropout
 from sk_sdlr.modules._random import drawing_from
 from sk_sdlr.steps import Objective, SquaredError, _matmul
@@ -40,12 +49,12 @@ LOSSES = {
 class DropoutOfBytes(nn.Module):
     """What the chain's dropout does, for autograd: a unit is dropped if its byte is low."""
 
-    def __init__(self, p, batch_size):
+    def __init__(self, p, n_rows):
         super().__init__()
-        self.level, self.batch_size = round(p * 256), batch_size
+        self.level, self.n_rows = round(p * 256), n_rows
 
     def forward(self, x):
-        n_units = self.batch_size * x.shape[1]
+        n_units = self.n_rows * x.shape[1]
         words = torch.empty(-(-n_units // 8), dtype=torch.int64).random_(-(2**63), None)
         kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.level
         return x * kept * (256 / (256 - self.level))
@@ -54,6 +63,8 @@ class DropoutOfBytes(nn.Module):
 def with_bytes(module, batch_size):
     """Return a copy whose dropouts draw what those of a chain do."""
     twin = deepcopy(module)
+    if any(isinstance(part, SplitMembers) for part in module.modules()):
+        batch_size *= 2
     for parent in list(twin.modules()):
         for name, child in parent.named_children():
             if isinstance(child, nn.Dropout):
@@ -109,6 +120,8 @@ EXACT = {"rtol": 1e-9, "atol": 1e-9}
     activation=st.sampled_from(sorted(ACTIVATIONS)),
     batch_norm=st.booleans(),
     dropout=st.sampled_from([0.0, 0.2, 0.5]),
+    n_members=st.sampled_from([1, 1, 2, 3]),
+    scaling=st.booleans(),
     optimizer=st.sampled_from(sorted(OPTIMIZERS)),
     weighted=st.booleans(),
     factors=st.none() | st.lists(st.sampled_from([1.0, 0.5, 0.0]), min_size=20, max_size=20),
@@ -123,6 +136,8 @@ def test_chains_are_autograd(
     activation,
     batch_norm,
     dropout,
+    n_members,
+    scaling,
     optimizer,
     weighted,
     factors,
@@ -137,9 +152,26 @@ def test_chains_are_autograd(
         output_activation=LOSSES[loss][1],
         batch_norm=batch_norm,
         dropout=dropout,
+        n_members=n_members,
+        scaling=scaling,
     ).double()
     batches = some_rows(loss, n_samples, batch_size, 4, 3, weighted=weighted, lr_factors=factors)
     assert_same_training(module, loss, OPTIMIZERS[optimizer], batches, **EXACT)
+
+
+MEAN_OF_2 = MeanOfMembers(2)
+# Members that share all but the factors of their inputs and their last layer.
+SHARED = [
+    SplitMembers(2, 4),
+    nn.Linear(4, 5),
+    nn.BatchNorm1d(5),
+    nn.ReLU(),
+    Dropout(0.3),
+    nn.Linear(5, 5),
+    nn.Tanh(),
+    JoinMembers(2),
+    MemberLinear(2, 5, 3),
+]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
@@ -154,6 +186,13 @@ def test_chains_are_autograd(
         [nn.Linear(4, 6), nn.Linear(6, 3), nn.BatchNorm1d(3)],
         [nn.ReLU(), nn.Dropout(0.3), nn.Linear(4, 3)],
         [ScaledTanh(), nn.Linear(4, 3)],
+        [Scaling(4), nn.Dropout(0.3), nn.Linear(4, 3)],
+        [Scaling(4), nn.Tanh(), Scaling(4), nn.Linear(4, 3)],
+        [nn.Linear(4, 6), nn.ReLU(), Scaling(6), nn.Linear(6, 3, bias=False)],
+        [MemberLinear(2, 2, 3), nn.ReLU(), MemberLinear(3, 2, 1)],
+        [MemberLinear(2, 2, 3), nn.BatchNorm1d(6), nn.SiLU(), MemberLinear(2, 3, 3), MEAN_OF_2],
+        [*SHARED, MEAN_OF_2],
+        [nn.Linear(4, 4), nn.ReLU(), *SHARED, MEAN_OF_2],
     ],
     ids=lambda parts: "-".join(type(part).__name__ for part in parts),
 )

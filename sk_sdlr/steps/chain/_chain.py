@@ -10,10 +10,10 @@ from torch.optim import SGD, Optimizer
 
 from .._objective import Objective
 from .._step import Batches, set_learning_rate
-from ._linear import Linear
+from ._build import layers_of
 from ._losses import make_loss
 from ._parameters import DirectUpdate, Segment
-from ._registry import chain_applies, layers_of, parts_of
+from ._registry import chain_applies, n_members_of, parts_of
 from ._workspace import Workspace
 
 
@@ -51,7 +51,8 @@ class ChainStep:
         optimizer.zero_grad()
         optimizer.step()
         self.module, self.objective, self.optimizer = module, objective, optimizer
-        self.layers = layers_of(parts_of(module) or [])
+        self.parts = parts_of(module) or []
+        self.layers = layers_of(self.parts)
         # Below the first parameters nobody wants a gradient.
         first = next(i for i, layer in enumerate(self.layers) if layer.parameters)
         self.backwards = self.layers[first:][::-1]
@@ -63,7 +64,7 @@ class ChainStep:
     def __call__(self, batches: Batches) -> Tensor:
         """Learn each batch; see :class:`Step`."""
         if batches.batch_size != self.batch_size:
-            self._bind(batches.batch_size)
+            self._bind(batches.batch_size, batches.x.shape[1])
         self.loss.begin(batches)
         size, output = batches.batch_size, batches.x
         weight = None
@@ -77,7 +78,7 @@ class ChainStep:
         self.loss.end(batches)
         for layer in self.layers:
             layer.end()
-        return output
+        return self.loss.as_module_has_it(output)
 
     def close(self) -> None:
         """Give the module tensors of its own again, and the optimiser its state."""
@@ -107,9 +108,10 @@ class ChainStep:
         return x
 
     def _make_segments(self) -> list[Segment]:
-        """Lay out the parameters, group by group, matrices first."""
+        """Lay out the parameters, group by group, those that products update first."""
         of_layers = [p for layer in self.layers for p in layer.parameters]
-        ordered = sorted(of_layers, key=lambda p: p.dim() != 2)
+        products = {id(p) for layer in self.layers for p in layer.products}
+        ordered = sorted(of_layers, key=lambda p: id(p) not in products)
         segments = []
         for i, group in enumerate(self.optimizer.param_groups):
             own = set(map(id, group["params"]))
@@ -119,17 +121,16 @@ class ChainStep:
         return segments
 
     def _make_direct(self) -> DirectUpdate | None:
-        """Return the update of plain SGD, and let the linear layers make it."""
+        """Return the update of plain SGD, and let layers make their part of it."""
         group = self.optimizer.param_groups[0]
         if type(self.optimizer) is not SGD or group["momentum"] or len(self.segments) > 1:
             return None
-        linears = [layer for layer in self.layers if isinstance(layer, Linear)]
-        direct = DirectUpdate(self.segments[0], len(linears))
-        for linear in linears:
-            linear.direct = direct
+        direct = DirectUpdate(self.segments[0], sum(len(layer.products) for layer in self.layers))
+        for layer in self.layers:
+            layer.direct = direct
         return direct
 
-    def _bind(self, batch_size: int) -> None:
+    def _bind(self, batch_size: int, width: int) -> None:
         views = {
             id(parameter): (value, gradient)
             for segment in self.segments
@@ -138,10 +139,10 @@ class ChainStep:
             )
         }
         work = Workspace(batch_size, self.segments[0].flat)
-        # Columns of what goes into the first layer with parameters, which those before it keep.
-        width = next(layer.parameters[0].shape[-1] for layer in self.layers if layer.parameters)
         for layer in self.layers:
             pairs = [views[id(parameter)] for parameter in layer.parameters]
             width = layer.bind(work, width, [a for a, _ in pairs], [b for _, b in pairs])
-        self.loss = make_loss(self.objective.criterion, width, self.segments[0].flat)
+        self.loss = make_loss(
+            self.objective.criterion, width, self.segments[0].flat, n_members_of(self.parts)
+        )
         self.batch_size = batch_size

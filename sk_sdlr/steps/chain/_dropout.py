@@ -50,11 +50,11 @@ class Dropout(Layer):
     ) -> int:
         """Make the buffers; see :class:`Layer`."""
         self.copy = work.buffer(width) if self.is_first else None
-        n_units = work.batch_size * width
+        n_units = work.n_rows * width
         # Whole words; the mask is a view of as many bytes as there are units.
         self.words = torch.zeros(-(-n_units // 8), dtype=torch.int64, device=work.like.device)
         self.bytes = self.words.view(torch.uint8)
-        self.mask = self.bytes[:n_units].view(work.batch_size, width)
+        self.mask = self.bytes[:n_units].view(work.n_rows, width)
         return width
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ._parameters import DirectUpdate
 from ._workspace import Workspace
 
 
@@ -20,9 +21,14 @@ class Layer:
     ----------
     parameters : sequence of nn.Parameter
         The module's parameters that the layer trains.
+    products : sequence of nn.Parameter
+        Those of them whose update by plain SGD the layer can make itself, once it has a
+        :class:`DirectUpdate`.
     """
 
     parameters: Sequence[nn.Parameter] = ()
+    products: Sequence[nn.Parameter] = ()
+    direct: DirectUpdate | None = None
 
     def bind(
         self, work: Workspace, width: int, values: Sequence[Tensor], gradients: Sequence[Tensor]

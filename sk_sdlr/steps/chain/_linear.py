@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from .._matmul import addmm_, affine_into
 from ._layer import Layer
-from ._parameters import DirectUpdate
 from ._workspace import Workspace
 
 
@@ -38,8 +37,8 @@ class Linear(Layer):
     ) -> None:
         self.is_first, self.scale, self.before_norm = is_first, scale, before_norm
         self.parameters = list(module.parameters())
+        self.products = [module.weight]
         self.bias_gradient_is_zero = False
-        self.direct: DirectUpdate | None = None
 
     def bind(
         self, work: Workspace, width: int, values: Sequence[Tensor], gradients: Sequence[Tensor]
@@ -68,7 +67,7 @@ class Linear(Layer):
             addmm_(below, gradient, self.weight, beta=0, alpha=self.scale)
         if self.bias_gradient is not None:
             self._sum_bias_gradient(gradient, self.bias_gradient)
-        if self.direct is None:
+        if self.direct is None or not self.products:
             addmm_(self.weight_gradient, gradient.t(), self.input, beta=0, alpha=self.scale)
         else:
             decay, rate = self.direct.decay, -self.direct.lr * self.scale

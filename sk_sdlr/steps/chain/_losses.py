@@ -14,32 +14,36 @@ class Loss:
     Parameters
     ----------
     n_outputs : int
-        Columns of the outputs.
+        Columns of the outputs, of one member.
     like : Tensor
         Of the type, and on the device, of what is computed.
+    n_members : int, default=1
+        Members, whose outputs stand side by side; a row's loss is the mean of theirs. Here each
+        has a row of its own.
     """
 
-    def __init__(self, n_outputs: int, like: Tensor) -> None:
-        self.n_outputs = n_outputs
+    def __init__(self, n_outputs: int, like: Tensor, n_members: int = 1) -> None:
+        self.n_outputs, self.n_members = n_outputs, n_members
         self.outputs = like.new_empty(0, n_outputs)
         self.targets = like.new_empty(0, n_outputs)
         self.delta = like.new_empty(0, n_outputs)
 
     def begin(self, batches: Batches) -> None:
         """Take the targets of some batches."""
-        n, size = batches.x.shape[0], batches.batch_size
+        n, size = batches.x.shape[0] * self.n_members, batches.batch_size * self.n_members
         if self.outputs.shape[0] < n or self.delta.shape[0] != size:
             self.outputs = self.outputs.new_empty(n, self.n_outputs)
             self.targets = self.targets.new_empty(n, self.n_outputs)
             self.delta = self.delta.new_empty(size, self.n_outputs)
-        self.write_targets(batches.y, self.targets[:n])
+        self.y = self._by_member(batches.y)
+        self.write_targets(self.y, self.targets[:n])
 
     def gradient(self, output: Tensor, begin: int, weight: Tensor | None) -> Tensor:
         """Return the gradient of the mean loss of a batch, for its outputs.
 
         Parameters
         ----------
-        output : Tensor of shape (n, n_outputs)
+        output : Tensor of shape (n, n_members * n_outputs)
             Outputs of the chain.
         begin : int
             Number of the batch's first row among all of the call.
@@ -48,16 +52,32 @@ class Loss:
 
         Returns
         -------
-        gradient : Tensor of shape (n, n_outputs)
+        gradient : Tensor of shape (n, n_members * n_outputs)
             Overwritten by the next call.
         """
-        n = output.shape[0]
-        rows = slice(begin, begin + n)
+        k, n = self.n_members, output.shape[0] * self.n_members
+        rows = slice(begin * k, begin * k + n)
         delta = self.delta if n == self.delta.shape[0] else self.delta[:n]
-        self.residual(output, self.outputs[rows], self.targets[rows], delta)
+        self.residual(output.view(n, -1), self.outputs[rows], self.targets[rows], delta)
+        by_sample = delta.view(output.shape)
         if weight is not None:
-            delta.mul_(weight.unsqueeze(1))
-        return delta.mul_(1 / n)
+            by_sample.mul_(weight.unsqueeze(1))
+        return by_sample.mul_(1 / n)
+
+    def end(self, batches: Batches) -> None:
+        """Write the errors of the rows, and of their outputs if they are asked for."""
+        n = batches.x.shape[0] * self.n_members
+        targets, of_outputs = self.targets[:n], batches.output_error is not None
+        error, output_error = self.errors(self.outputs[:n], targets, of_outputs=of_outputs)
+        self._write_means(error, batches.error)
+        if batches.output_error is not None and output_error is not None:
+            self._write_means(output_error, batches.output_error)
+
+    def as_module_has_it(self, output: Tensor) -> Tensor:
+        """Return outputs of the chain in the shape in which the module returns them."""
+        if self.n_members == 1:
+            return output
+        return output.view(-1, self.n_members, self.n_outputs).transpose(1, 2)
 
     def write_targets(self, y: Tensor, targets: Tensor) -> None:
         """Write the targets in the form of outputs."""
@@ -67,9 +87,21 @@ class Loss:
         """Keep what the errors are made of; write the gradient of each row's loss."""
         raise NotImplementedError
 
-    def end(self, batches: Batches) -> None:
-        """Write the errors of the rows, and of their outputs if they are asked for."""
+    def errors(
+        self, kept: Tensor, target: Tensor, *, of_outputs: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the loss of each row and, if asked for, the squared error of its outputs."""
         raise NotImplementedError
+
+    def _by_member(self, y: Tensor) -> Tensor:
+        return y if self.n_members == 1 else y.repeat_interleave(self.n_members, 0)
+
+    def _write_means(self, of_members: Tensor, out: Tensor) -> None:
+        """Write the mean over the members of each row."""
+        if self.n_members == 1:
+            out.copy_(of_members)
+        else:
+            torch.mean(of_members.view(-1, self.n_members), 1, out=out)
 
 
 class CrossEntropy(Loss):
@@ -77,16 +109,14 @@ class CrossEntropy(Loss):
 
     Parameters
     ----------
-    n_outputs : int
-        Columns of the outputs.
-    like : Tensor
-        Of the type, and on the device, of what is computed.
+    n_outputs, like, n_members
+        See :class:`Loss`.
     smoothing : float
         The share of each target that goes to all classes.
     """
 
-    def __init__(self, n_outputs: int, like: Tensor, smoothing: float) -> None:
-        super().__init__(n_outputs, like)
+    def __init__(self, n_outputs: int, like: Tensor, n_members: int, smoothing: float) -> None:
+        super().__init__(n_outputs, like, n_members)
         self.smoothing = smoothing
 
     def write_targets(self, y: Tensor, targets: Tensor) -> None:
@@ -100,24 +130,20 @@ class CrossEntropy(Loss):
         torch.exp(kept, out=delta)
         delta.sub_(target)
 
-    def end(self, batches: Batches) -> None:
-        """Write -log p of the classes, or its mean over the target."""
-        n, y = batches.x.shape[0], batches.y.unsqueeze(1)
-        log_p = self.outputs[:n]
-        of_class = log_p.gather(1, y).squeeze(1)
-        if self.smoothing:
-            torch.sum(log_p.mul(self.targets[:n]), 1, out=batches.error)
-            batches.error.neg_()
-        else:
-            torch.neg(of_class, out=batches.error)
-        if batches.output_error is None:
-            return
+    def errors(
+        self, kept: Tensor, target: Tensor, *, of_outputs: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return -log p of the classes, or its mean over the target; see :class:`Loss`."""
+        y = self.y.unsqueeze(1)
+        of_class = kept.gather(1, y).squeeze(1)
+        error = -(kept * target).sum(1) if self.smoothing else -of_class
+        if not of_outputs:
+            return error, None
         if self.n_outputs == 2:  # where 1 - p_y says it all
-            torch.expm1(of_class, out=batches.output_error).square_()
-            return
-        p = log_p.exp_()
+            return error, of_class.expm1_().square_()
+        p = kept.exp_()
         p.scatter_add_(1, y, torch.full_like(y, -1, dtype=p.dtype))
-        _write_half_squares(p, batches.output_error)
+        return error, _half_squares(p)
 
 
 class SquaredErrorLoss(Loss):
@@ -132,21 +158,22 @@ class SquaredErrorLoss(Loss):
         torch.sub(output, target, out=delta)
         kept.copy_(delta)
 
-    def end(self, batches: Batches) -> None:
-        """Write the errors."""
-        _write_half_squares(self.outputs[: batches.x.shape[0]], batches.error)
-        if batches.output_error is not None:
-            batches.output_error.copy_(batches.error)
+    def errors(
+        self, kept: Tensor, target: Tensor, *, of_outputs: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return half the squared norms, which are both; see :class:`Loss`."""
+        error = _half_squares(kept)
+        return error, error
 
 
-def make_loss(criterion: nn.Module, n_outputs: int, like: Tensor) -> Loss:
-    """Return the loss of a criterion that the registry knows."""
+def make_loss(criterion: nn.Module, width: int, like: Tensor, n_members: int = 1) -> Loss:
+    """Return the loss of a criterion that the registry knows, on outputs of so many columns."""
+    n_outputs = width // n_members
     if isinstance(criterion, nn.CrossEntropyLoss):
-        return CrossEntropy(n_outputs, like, criterion.label_smoothing)
-    return SquaredErrorLoss(n_outputs, like)
+        return CrossEntropy(n_outputs, like, n_members, criterion.label_smoothing)
+    return SquaredErrorLoss(n_outputs, like, n_members)
 
 
-def _write_half_squares(residual: Tensor, out: Tensor) -> None:
-    """Write half the squared norm of each row; the residual is overwritten."""
-    torch.sum(residual.mul_(residual), 1, out=out)
-    out.mul_(0.5)
+def _half_squares(residual: Tensor) -> Tensor:
+    """Return half the squared norm of each row; the residual is overwritten."""
+    return residual.mul_(residual).sum(1).mul_(0.5)

@@ -90,14 +90,14 @@ class DirectUpdate:
     Parameters
     ----------
     segment : Segment
-        All parameters, the matrices first.
-    n_matrices : int
-        How many of them are updated by their layers.
+        All parameters, those that are updated by their layers first.
+    n_products : int
+        How many these are.
     """
 
-    def __init__(self, segment: Segment, n_matrices: int) -> None:
+    def __init__(self, segment: Segment, n_products: int) -> None:
         self.segment = segment
-        begin = sum(_room(p) for p in segment.parameters[:n_matrices])
+        begin = sum(_room(p) for p in segment.parameters[:n_products])
         self.rest, self.gradient = segment.flat[begin:], segment.gradient[begin:]
         self.read_settings()
 
@@ -108,7 +108,7 @@ class DirectUpdate:
         self.decay = 1 - self.lr * group["weight_decay"]
 
     def step(self) -> None:
-        """Update what is no matrix."""
+        """Update the others."""
         if self.decay != 1:
             self.rest.mul_(self.decay)
         self.rest.add_(self.gradient, alpha=-self.lr)

@@ -6,21 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ...modules import MLP
-from ...modules._batch_norm import BatchNorm1d
-from ...modules._dropout import Dropout as OwnDropout
+from ...modules import MLP, MeanOfMembers, MemberLinear
 from .._closed_form import has_hooks, optimizer_applies, targets_apply
 from .._objective import Objective
 from .._squared_error import SquaredError
-from ._activations import ACTIVATION_LAYERS, Activation
-from ._batch_norm import BatchNorm
-from ._dropout import Dropout, Scale, level_of
-from ._layer import Layer
-from ._linear import Linear
+from ._build import BATCH_NORMS, DROPOUTS, LAYERS
+from ._dropout import level_of
 
 TYPES = (torch.float32, torch.float64)
-DROPOUTS = (nn.Dropout, OwnDropout)
-BATCH_NORMS = (nn.BatchNorm1d, BatchNorm1d)
+PRODUCTS = (nn.Linear, MemberLinear)
 
 
 def chain_applies(
@@ -48,8 +42,9 @@ def chain_applies(
     parts, parameters = parts_of(module) or [], list(module.parameters())
     held = [id(parameter) for part in parts for parameter in part.parameters()]
     return (
-        any(isinstance(part, nn.Linear) for part in parts)
+        any(isinstance(part, PRODUCTS) for part in parts)
         and all(map(_is_known, parts))
+        and not any(isinstance(part, MeanOfMembers) for part in parts[:-1])
         and not any(map(has_hooks, module.modules()))
         and sorted(held) == sorted(map(id, parameters))  # none is shared
         and {(p.device.type, p.dtype) for p in parameters} <= {("cpu", t) for t in TYPES}
@@ -78,44 +73,10 @@ def parts_of(module: nn.Module) -> list[nn.Module] | None:
     return found
 
 
-def layers_of(parts: list[nn.Module]) -> list[Layer]:
-    """Return the layers of a chain.
-
-    A dropout is moved before the activation that it follows, if that vanishes at minus infinity;
-    its scale goes to the linear layer after it.
-    """
-    layers: list[Layer] = []
-    scale = 1.0
-    for i, part in enumerate(parts):
-        if scale != 1 and not isinstance(part, nn.Linear):
-            layers.append(Scale(scale))
-            scale = 1.0
-        if isinstance(part, nn.Linear):
-            next_is_norm = isinstance(parts[i + 1], BATCH_NORMS) if i + 1 < len(parts) else False
-            is_first = not any(layer.parameters for layer in layers)
-            layers.append(Linear(part, is_first=is_first, scale=scale, before_norm=next_is_norm))
-            scale = 1.0
-        elif isinstance(part, BATCH_NORMS):
-            layers.append(BatchNorm(part))
-        elif isinstance(part, DROPOUTS):
-            scale = _add_dropout(layers, part)
-        elif type(part) in ACTIVATION_LAYERS:
-            layers.append(ACTIVATION_LAYERS[type(part)](part))
-    if isinstance(layers[0], Activation):  # which writes over what goes in
-        layers.insert(0, Scale(1.0))
-    return [*layers, Scale(scale)] if scale != 1 else layers
-
-
-def _add_dropout(layers: list[Layer], part: nn.Dropout) -> float:
-    """Add a dropout; return the scale of what it keeps."""
-    last = layers[-1] if layers else None
-    if isinstance(last, Activation) and last.vanishes and len(layers) > 1:
-        made = Dropout(part, before_activation=True)
-        layers.insert(-1, made)
-    else:
-        made = Dropout(part, before_activation=False, is_first=not layers)
-        layers.append(made)
-    return made.scale
+def n_members_of(parts: list[nn.Module]) -> int:
+    """Return of how many members the outputs are."""
+    last = parts[-1]
+    return last.n_members if isinstance(last, MeanOfMembers) else 1
 
 
 def _is_known(part: nn.Module) -> bool:
@@ -125,7 +86,7 @@ def _is_known(part: nn.Module) -> bool:
         return bool(part.affine and part.track_running_stats and part.momentum is not None)
     if type(part) is nn.GELU:
         return part.approximate == "none"
-    return type(part) in (nn.Linear, nn.Identity) or type(part) in ACTIVATION_LAYERS
+    return type(part) in LAYERS
 
 
 def _loss_applies(criterion: nn.Module) -> bool:

@@ -1,0 +1,182 @@
+"""Layers of several members: batched products, and rows split and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ...modules import JoinMembers, MemberLinear, SplitMembers
+from ._layer import Layer
+from ._workspace import Buffer, Workspace
+
+
+class MemberLinearLayer(Layer):
+    """x W + b for each member, in one batched product.
+
+    Parameters
+    ----------
+    module : MemberLinear
+        The layer.
+    is_first : bool
+        Whether nobody wants the gradient of what goes in.
+    scale : float, default=1.0
+        What the input is multiplied by.
+    before_norm : bool, default=False
+        Whether a batch norm follows: then the gradient of the bias is 0, but for single rows.
+    """
+
+    def __init__(
+        self,
+        module: MemberLinear,
+        *,
+        is_first: bool,
+        scale: float = 1.0,
+        before_norm: bool = False,
+    ) -> None:
+        self.module, self.is_first = module, is_first
+        self.scale, self.before_norm = scale, before_norm
+        self.parameters = [module.weight, module.bias]
+        self.products = [module.weight]
+        self.bias_gradient_is_zero = False
+
+    def bind(
+        self, work: Workspace, width: int, values: Sequence[Tensor], gradients: Sequence[Tensor]
+    ) -> int:
+        """Make the buffers; see :class:`Layer`."""
+        self.weight, self.bias = values
+        self.weight_t = self.weight.mT
+        self.weight_gradient, self.bias_gradient = gradients
+        k, _, n_outputs = self.weight.shape
+        self.output = ByMember(work.buffer(k * n_outputs), k)
+        self.input_gradient = None if self.is_first else ByMember(work.buffer(width), k)
+        return k * n_outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x W + b."""
+        self.input = by_member(x, self.weight.shape[0])
+        output, of_members = self.output.rows(x.shape[0])
+        torch.baddbmm(self.bias, self.input, self.weight, alpha=self.scale, out=of_members)
+        return output
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        """Note the gradients, or make the update if that is all the optimiser would do."""
+        below, of_members = gradient, by_member(gradient, self.weight.shape[0])
+        if self.input_gradient is not None:
+            below, below_of_members = self.input_gradient.rows(gradient.shape[0])
+            below_of_members.baddbmm_(of_members, self.weight_t, beta=0, alpha=self.scale)
+        self._sum_bias_gradient(gradient)
+        if self.direct is None:
+            self.weight_gradient.baddbmm_(self.input.mT, of_members, beta=0, alpha=self.scale)
+        else:
+            decay, rate = self.direct.decay, -self.direct.lr * self.scale
+            self.weight.baddbmm_(self.input.mT, of_members, beta=decay, alpha=rate)
+        return below
+
+    def _sum_bias_gradient(self, gradient: Tensor) -> None:
+        if not self.before_norm or gradient.shape[0] == 1:
+            torch.sum(gradient, 0, out=self.bias_gradient.view(-1))
+            self.bias_gradient_is_zero = False
+        elif not self.bias_gradient_is_zero:
+            self.bias_gradient.zero_()
+            self.bias_gradient_is_zero = True
+
+
+class ByMember:
+    """A buffer, seen as it is and by member.
+
+    Parameters
+    ----------
+    buffer : Buffer
+        Its columns are those of the members, one after the other.
+    n_members : int
+        Number of members.
+    """
+
+    def __init__(self, buffer: Buffer, n_members: int) -> None:
+        self.buffer, self.n_members = buffer, n_members
+        self.whole = buffer.tensor, by_member(buffer.tensor, n_members)
+
+    def rows(self, n: int) -> tuple[Tensor, Tensor]:
+        """Return the first `n` rows, (n, width) and (n_members, n, width / n_members)."""
+        if n == self.buffer.n_rows:
+            return self.whole
+        rows = self.buffer.rows(n)
+        return rows, by_member(rows, self.n_members)
+
+
+class SplitMembersLayer(Layer):
+    """Repeats rows, with factors that each member has of its own.
+
+    Parameters
+    ----------
+    module : SplitMembers
+        The layer.
+    is_first : bool
+        Whether nobody wants the gradient of what goes in.
+    """
+
+    def __init__(self, module: SplitMembers, *, is_first: bool) -> None:
+        self.parameters, self.is_first = [module.weight], is_first
+
+    def bind(
+        self, work: Workspace, width: int, values: Sequence[Tensor], gradients: Sequence[Tensor]
+    ) -> int:
+        """Make the buffers; see :class:`Layer`."""
+        (self.weight,), (self.weight_gradient,) = values, gradients
+        n_members = self.weight.shape[0]
+        self.below = None if self.is_first else work.buffer(width)
+        self.output = work.buffer(n_members * width)
+        work.multiply_rows(n_members)
+        return width
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return n_members rows for each."""
+        self.input = x.unsqueeze(1)
+        output = self.output.rows(x.shape[0]).unflatten(1, self.weight.shape)
+        torch.mul(self.input, self.weight, out=output)
+        return output.flatten(0, 1)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        """Note the gradient of the factors; return that of the rows."""
+        by_sample = gradient.unflatten(0, (-1, self.weight.shape[0]))
+        below = gradient
+        if self.below is not None:
+            below = self.below.rows(by_sample.shape[0])
+            torch.sum(by_sample * self.weight, 1, out=below)
+        torch.sum(by_sample.mul_(self.input), 0, out=self.weight_gradient)
+        return below
+
+
+class JoinMembersLayer(Layer):
+    """Puts the rows of a sample's members side by side; nothing is computed.
+
+    Parameters
+    ----------
+    module : JoinMembers
+        The layer.
+    """
+
+    def __init__(self, module: JoinMembers) -> None:
+        self.n_members = module.n_members
+
+    def bind(
+        self, work: Workspace, width: int, values: Sequence[Tensor], gradients: Sequence[Tensor]
+    ) -> int:
+        """Give the rows back; see :class:`Layer`."""
+        work.divide_rows(self.n_members)
+        return self.n_members * width
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a row a sample."""
+        return x.view(-1, self.n_members * x.shape[1])
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        """Return a row a member."""
+        return gradient.view(-1, gradient.shape[1] // self.n_members)
+
+
+def by_member(columns: Tensor, n_members: int) -> Tensor:
+    """Return (n, n_members * width) as (n_members, n, width), a view."""
+    return columns.view(columns.shape[0], n_members, -1).transpose(0, 1)

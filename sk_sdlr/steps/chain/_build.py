@@ -16,7 +16,13 @@ from ._batch_norm import BatchNorm
 from ._dropout import Dropout, Scale
 from ._layer import Layer
 from ._linear import Linear
-from ._members import JoinMembersLayer, MemberLinearLayer, SplitMembersLayer
+from ._members import (
+    NARROW,
+    BlockDiagonalLinear,
+    JoinMembersLayer,
+    MemberLinearLayer,
+    SplitMembersLayer,
+)
 from ._scaling import ScaledLinear, ScalingLayer
 
 DROPOUTS = (nn.Dropout, OwnDropout)
@@ -61,11 +67,8 @@ def _linear(module: Any, place: Place) -> list[Layer]:
 
 def _member_linear(module: Any, place: Place) -> list[Layer]:
     before_norm = isinstance(place.next_module, BATCH_NORMS)
-    return [
-        MemberLinearLayer(
-            module, is_first=place.is_first, scale=place.scale, before_norm=before_norm
-        )
-    ]
+    layer = BlockDiagonalLinear if module.n_outputs < NARROW else MemberLinearLayer
+    return [layer(module, is_first=place.is_first, scale=place.scale, before_norm=before_norm)]
 
 
 def _dropout(module: Any, place: Place) -> list[Layer]:

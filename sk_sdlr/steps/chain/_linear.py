@@ -18,7 +18,7 @@ class Linear(Layer):
     Parameters
     ----------
     module : nn.Linear
-        The layer.
+        The layer, with a weight and perhaps a bias.
     is_first : bool
         Whether nobody wants the gradient of what goes in.
     scale : float, default=1.0
@@ -29,7 +29,7 @@ class Linear(Layer):
 
     def __init__(
         self,
-        module: nn.Linear,
+        module: nn.Module,
         *,
         is_first: bool,
         scale: float = 1.0,
@@ -37,7 +37,7 @@ class Linear(Layer):
     ) -> None:
         self.is_first, self.scale, self.before_norm = is_first, scale, before_norm
         self.parameters = list(module.parameters())
-        self.products = [module.weight]
+        self.products = self.parameters[:1]
         self.bias_gradient_is_zero = False
 
     def bind(

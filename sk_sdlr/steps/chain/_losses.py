@@ -139,11 +139,45 @@ class CrossEntropy(Loss):
         error = -(kept * target).sum(1) if self.smoothing else -of_class
         if not of_outputs:
             return error, None
-        if self.n_outputs == 2:  # where 1 - p_y says it all
-            return error, of_class.expm1_().square_()
         p = kept.exp_()
         p.scatter_add_(1, y, torch.full_like(y, -1, dtype=p.dtype))
         return error, _half_squares(p)
+
+
+class TwoClasses(CrossEntropy):
+    """The same of two outputs, of which only the difference counts.
+
+    Parameters
+    ----------
+    n_outputs, like, n_members, smoothing
+        See :class:`CrossEntropy`.
+    """
+
+    def write_targets(self, y: Tensor, targets: Tensor) -> None:
+        """Write the probabilities that are wanted of the second class, to the second column."""
+        wanted = targets[:, 1].copy_(y)
+        if self.smoothing:
+            wanted.mul_(1 - self.smoothing).add_(self.smoothing / 2)
+
+    def residual(self, output: Tensor, kept: Tensor, target: Tensor, delta: Tensor) -> None:
+        """Keep the difference in the first column; write p less the target."""
+        difference = torch.sub(output[:, 1], output[:, 0], out=kept[:, 0])
+        second = torch.sigmoid(difference, out=delta[:, 1])
+        second.sub_(target[:, 1])
+        torch.neg(second, out=delta[:, 0])
+
+    def errors(
+        self, kept: Tensor, target: Tensor, *, of_outputs: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return -log p of the classes, or its mean over the target; see :class:`Loss`."""
+        difference = kept[:, 0]
+        against = difference * (1 - 2 * self.y)  # of the other class over the right one
+        error = nn.functional.softplus(against)
+        output_error = against.sigmoid_().square_() if of_outputs else None
+        if self.smoothing:
+            wanted = target[:, 1]
+            error = nn.functional.softplus(difference) - wanted * difference
+        return error, output_error
 
 
 class SquaredErrorLoss(Loss):
@@ -170,7 +204,8 @@ def make_loss(criterion: nn.Module, width: int, like: Tensor, n_members: int = 1
     """Return the loss of a criterion that the registry knows, on outputs of so many columns."""
     n_outputs = width // n_members
     if isinstance(criterion, nn.CrossEntropyLoss):
-        return CrossEntropy(n_outputs, like, n_members, criterion.label_smoothing)
+        kind = TwoClasses if n_outputs == 2 else CrossEntropy
+        return kind(n_outputs, like, n_members, criterion.label_smoothing)
     return SquaredErrorLoss(n_outputs, like, n_members)
 
 

@@ -74,7 +74,10 @@ class ScaledLinear(Linear):
         """Make the buffers; see :class:`Layer`."""
         self.unscaled, self.features = values[0], values[-1]
         self.unscaled_gradient, self.features_gradient = gradients[0], gradients[-1]
-        scaled, scaled_gradient = torch.empty_like(values[0]), torch.empty_like(values[0])
+        scaled, scaled_gradient = (
+            torch.empty_like(values[0]),
+            values[0].new_empty(values[0].shape[::-1]).t(),
+        )
         return super().bind(
             work, width, [scaled, *values[1:-1]], [scaled_gradient, *gradients[1:-1]]
         )

@@ -77,10 +77,8 @@ def check_betas(owner: str, betas: Any) -> None:
     """Raise ValueError unless it is "auto" or a pair of numbers in [0, 1)."""
     if isinstance(betas, str):
         return
-    given = list(betas)
-    if len(given) != 2 or not all(
-        isinstance(beta, Real) and 0 <= float(beta) < 1 for beta in given
-    ):
+    fine = [isinstance(beta, Real) and 0 <= float(beta) < 1 for beta in betas]
+    if fine != [True, True]:
         raise ValueError(
             f"The 'betas' parameter of {owner} must be 'auto' or a pair of numbers in the range "
             f"[0, 1). Got {betas!r} instead."

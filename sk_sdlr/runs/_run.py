@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from copy import deepcopy
 from math import isfinite
@@ -167,10 +168,14 @@ class Run:
             has_diverged = True
             raise
         finally:
-            self._close_step()
-            self.rate.restore()
-            if not has_diverged:
-                self.final.leave(self.n_threads)
+            if not sys.is_finalizing():  # then there is nobody to leave anything to
+                self._leave(has_diverged=has_diverged)
+
+    def _leave(self, *, has_diverged: bool) -> None:
+        self._close_step()
+        self.rate.restore()
+        if not has_diverged:
+            self.final.leave(self.n_threads)
 
     @property
     def is_over(self) -> bool:

@@ -187,11 +187,22 @@ def test_an_interrupt_between_epochs_is_silent():
 
 
 SCRIPT = """
-from tests.runs.small import make_run
+import torch
+from torch import nn
+from sk_sdlr.modules import MLP
+from sk_sdlr.runs import Run, TrainingData, TrainingSettings
+from sk_sdlr.steps import Objective
 
-loops = [iter(make_run(step="dense")), iter(make_run(weight_average=0.1))]
-for loop in loops:
-    next(loop)
+module = MLP(3, 2)
+loop = iter(Run(
+    module,
+    Objective(nn.CrossEntropyLoss()),
+    torch.optim.AdamW(module.parameters()),
+    TrainingData(torch.randn(50, 3), torch.arange(50) % 2),
+    TrainingSettings(weight_average=0.1),
+    generator=torch.Generator(),
+))
+next(loop)
 """
 
 

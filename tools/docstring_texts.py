@@ -14,8 +14,9 @@ PARAMETERS = {
     "dnn": """
 hidden_layer_sizes : int or sequence of int
     Units of each hidden layer. An empty sequence makes a linear model.
-activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "scaled_tanh"}
-    Activation of the hidden layers. "scaled_tanh" is 1.7159 tanh(2 x / 3).
+activation : str
+    Activation of the hidden layers: "relu", "tanh", "sigmoid", "gelu", "silu", "mish", "selu",
+    or "scaled_tanh", which is 1.7159 tanh(2 x / 3).
 dropout : float
     Probability that a hidden unit is dropped while training, in [0, 1). On the CPU it is
     rounded to a multiple of 1/256.
@@ -25,8 +26,9 @@ batch_norm : bool
     "dbn": """
 hidden_layer_sizes : int or sequence of int
     Units of each hidden layer.
-activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "scaled_tanh"}
-    Activation of the hidden layers. Pretraining makes weights for "sigmoid", whatever this is.
+activation : str
+    Activation of the hidden layers: "relu", "tanh", "sigmoid", "gelu", "silu", "mish", "selu",
+    or "scaled_tanh". Pretraining makes weights for "sigmoid", whatever this is.
 dropout : float
     Probability that a hidden unit is dropped while training with targets, in [0, 1).
 visible : {"auto", "bernoulli", "gaussian"}
@@ -115,12 +117,18 @@ lr : float
     Initial learning rate.
 momentum : float or "auto"
     Momentum of "sgd" and "nesterov", in [0, 1). "auto": 0.9 for "nesterov", 0 for "sgd".
+betas : pair of float or "auto"
+    Decay of the averages of "adam" and "adamw", of gradients and of their squares, each in
+    [0, 1). "auto": (0.9, 0.999).
 weight_decay : float or "auto"
     Weight decay, as the optimiser defines it. "auto": 0.01 for "adamw", 0 for the others.
-lr_schedule : {"linear", "cosine"}, callable or None
-    "linear" and "cosine" fall to 0 over the run, a little with every batch. None: constant. A
-    callable, such as a class of ``torch.optim.lr_scheduler``, makes a scheduler that is stepped
-    after each epoch.
+lr_schedule : {"linear", "cosine", "constant_cosine"}, callable or None
+    "linear" and "cosine" fall to 0 over the run, a little with every batch, "constant_cosine"
+    over its second half. None: constant. A callable, such as a class of
+    ``torch.optim.lr_scheduler``, makes a scheduler that is stepped after each epoch.
+weight_average : float or None
+    Predict with the average of the weights over about this last share of the run, in (0, 1).
+    Validation rows are judged by it as well. None: with the last weights.
 full_at_end : float
     The last share of the run that is trained on all rows, in [0, 1]. It is a share of the
     epochs, or of the visits with `max_passes`. With 0, as in the paper, a run may end on the

@@ -24,13 +24,12 @@ from ._constraints import CONSTRAINTS
 from ._datasets import as_dataset, as_tensor
 from ._devices import resolve_device
 from ._dtypes import DTYPES
+from ._history import history_of
 from ._made_of import check_module_unchanged, target_parameters
 from ._net_parameters import net_parameters, set_input_shapes
 from ._policies import resolve_policy
 from ._rows import Rows, batch_size_for, shape_of
 from ._validation_rows import check_validation_arguments
-
-NOT_IN_HISTORY = ("batches", "train_loss_best", "valid_loss_best")  # for skorch's callbacks
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -49,8 +48,10 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
     optimizer: Any = "adamw"
     lr: float = 0.002
     momentum: float | str = "auto"
+    betas: Any = "auto"
     weight_decay: float | str = "auto"
     lr_schedule: Any = "linear"
+    weight_average: float | None = None
     full_at_end: float = 0.1
     batch_size: int | str = "auto"
     max_epochs: int = 30
@@ -101,6 +102,10 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         """Raise ValueError if parameters are out of range that no constraint can tell."""
         resolve_policy(self)
         resolve_device(self.device, self.dtype)
+
+    def _param_groups(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return what the optimiser has for parameters of other names, as skorch takes it."""
+        return []
 
     def _learn_classes(self, classes: Any) -> None:
         """Check the classes that partial_fit is given, and note them at its first call."""
@@ -271,10 +276,7 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         try:
             self.net_.partial_fit(X, y, sample_weight=weight[0] if weight else None, valid=valid)
         finally:
-            self.history_ = [
-                {key: value for key, value in row.items() if key not in NOT_IN_HISTORY}
-                for row in self.net_.history.to_list()
-            ]
+            self.history_ = history_of(self.net_)
             self.loss_curve_ = [row["train_loss"] for row in self.history_]
             self.n_iter_ = len(self.history_)
         return self

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from ..runs._learning_rate import LR_SCHEDULES
 from ._dtypes import DTYPES
 from ._optimizers import OPTIMIZERS
 
@@ -23,8 +24,10 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
     "lr": [Interval(Real, 0, None, closed="neither")],
     "momentum": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+    "betas": ["array-like", StrOptions({"auto"})],
     "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
-    "lr_schedule": [StrOptions({"linear", "cosine"}), callable, None],
+    "lr_schedule": [StrOptions(set(LR_SCHEDULES)), callable, None],
+    "weight_average": [Interval(Real, 0, 1, closed="neither"), None],
     "full_at_end": [Interval(Real, 0, 1, closed="both")],
     "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "max_epochs": [Interval(Integral, 1, None, closed="left")],

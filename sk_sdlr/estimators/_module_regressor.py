@@ -51,12 +51,18 @@ class ShrinkingRegressor(ShrinkingRegressorMixin, BaseModuleEstimator):
         Initial learning rate.
     momentum : float or "auto", default="auto"
         Momentum of "sgd" and "nesterov", in [0, 1). "auto": 0.9 for "nesterov", 0 for "sgd".
+    betas : pair of float or "auto", default="auto"
+        Decay of the averages of "adam" and "adamw", of gradients and of their squares, each in
+        [0, 1). "auto": (0.9, 0.999).
     weight_decay : float or "auto", default="auto"
         Weight decay, as the optimiser defines it. "auto": 0.01 for "adamw", 0 for the others.
-    lr_schedule : {"linear", "cosine"}, callable or None, default="linear"
-        "linear" and "cosine" fall to 0 over the run, a little with every batch. None: constant. A
-        callable, such as a class of ``torch.optim.lr_scheduler``, makes a scheduler that is stepped
-        after each epoch.
+    lr_schedule : {"linear", "cosine", "constant_cosine"}, callable or None, default="linear"
+        "linear" and "cosine" fall to 0 over the run, a little with every batch, "constant_cosine"
+        over its second half. None: constant. A callable, such as a class of
+        ``torch.optim.lr_scheduler``, makes a scheduler that is stepped after each epoch.
+    weight_average : float or None, default=None
+        Predict with the average of the weights over about this last share of the run, in (0, 1).
+        Validation rows are judged by it as well. None: with the last weights.
     full_at_end : float, default=0.1
         The last share of the run that is trained on all rows, in [0, 1]. It is a share of the
         epochs, or of the visits with `max_passes`. With 0, as in the paper, a run may end on the

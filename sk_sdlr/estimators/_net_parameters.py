@@ -10,7 +10,7 @@ from skorch.callbacks import InputShapeSetter
 
 from ..nets import ActiveSetNet
 from ._dtypes import autocast_type
-from ._optimizers import resolve_optimizer
+from ._optimizers import check_betas, resolve_optimizer
 from ._policies import resolve_policy
 
 
@@ -37,9 +37,13 @@ def net_parameters(
     params : dict
         The parameters.
     """
+    check_betas(type(estimator).__name__, estimator.betas)
     optimizer, optimizer_params = resolve_optimizer(
-        estimator.optimizer, estimator.momentum, estimator.weight_decay, device
+        estimator.optimizer, estimator.momentum, estimator.betas, estimator.weight_decay, device
     )
+    groups = estimator._param_groups()
+    if groups:
+        optimizer_params["param_groups"] = groups
     params = {
         "policy": resolve_policy(estimator),
         "optimizer": optimizer,
@@ -48,6 +52,7 @@ def net_parameters(
         "max_epochs": estimator.max_epochs,
         "max_passes": estimator.max_passes,
         "lr_schedule": estimator.lr_schedule,
+        "weight_average": estimator.weight_average,
         "full_at_end": estimator.full_at_end,
         "n_iter_no_change": estimator.n_iter_no_change if estimator.early_stopping else None,
         "tol": estimator.tol,
@@ -62,7 +67,7 @@ def net_parameters(
         params["classes"] = np.arange(len(estimator.classes_))
     if single_epoch:
         params |= {"policy": None, "max_epochs": 1, "max_passes": None}
-        params |= {"lr_schedule": None, "full_at_end": 0.0}
+        params |= {"lr_schedule": None, "weight_average": None, "full_at_end": 0.0}
     return params | {f"optimizer__{name}": value for name, value in optimizer_params.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import torch
@@ -20,7 +21,11 @@ WEIGHT_DECAY = {"adamw": 0.01}
 
 
 def resolve_optimizer(
-    optimizer: Any, momentum: float | str, weight_decay: float | str, device: str
+    optimizer: Any,
+    momentum: float | str,
+    betas: Any,
+    weight_decay: float | str,
+    device: str,
 ) -> tuple[Any, dict[str, Any]]:
     """Return a class of optimisers and its parameters, the learning rate excepted.
 
@@ -30,6 +35,8 @@ def resolve_optimizer(
         A name, or what makes an optimiser.
     momentum : float or "auto"
         Of "sgd" and "nesterov".
+    betas : pair of float or "auto"
+        Of "adam" and "adamw".
     weight_decay : float or "auto"
         Weight decay as the optimiser understands it.
     device : str
@@ -61,7 +68,21 @@ def resolve_optimizer(
                 "The 'momentum' parameter must be positive with optimizer='nesterov'. "
                 f"Got {momentum!r} instead."
             )
+    elif not isinstance(betas, str):
+        params["betas"] = tuple(map(float, betas))
     return OPTIMIZERS[optimizer], params
+
+
+def check_betas(owner: str, betas: Any) -> None:
+    """Raise ValueError unless it is "auto" or a pair of numbers in [0, 1)."""
+    if isinstance(betas, str):
+        return
+    fine = [isinstance(beta, Real) and 0 <= float(beta) < 1 for beta in betas]
+    if fine != [True, True]:
+        raise ValueError(
+            f"The 'betas' parameter of {owner} must be 'auto' or a pair of numbers in the range "
+            f"[0, 1). Got {betas!r} instead."
+        )
 
 
 def _number(value: float | str, automatic: dict[str, float], optimizer: str) -> float:

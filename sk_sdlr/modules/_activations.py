@@ -35,5 +35,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "gelu": nn.GELU,
     "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "selu": nn.SELU,
     "scaled_tanh": ScaledTanh,
 }

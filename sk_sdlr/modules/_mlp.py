@@ -30,8 +30,9 @@ class MLP(nn.Module):
         Number of outputs (classes or targets).
     hidden_layer_sizes : sequence of int, default=(100,)
         Units of each hidden layer; an empty one is a linear model.
-    activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "scaled_tanh"}, default="relu"
-        Activation of the hidden layers; "scaled_tanh" is 1.7159 tanh(2 x / 3).
+    activation : str, default="relu"
+        Activation of the hidden layers: "relu", "tanh", "sigmoid", "gelu", "silu", "mish", "selu",
+        or "scaled_tanh", which is 1.7159 tanh(2 x / 3).
     output_activation : {"identity", "sigmoid", "softmax"}, default="identity"
         "softmax" returns the logits: the loss normalises them, which is exact where a softmax
         followed by a logarithm is not.

@@ -22,7 +22,7 @@ from ._batch_hooks import CallbackListener
 from ._history import HistoryWriter, complete_epochs
 from ._optimizer_state import take_over_state
 from ._tensors import tensors_of
-from ._warnings import warn_if_partial_set
+from ._warnings import report_end
 
 PREDICT_BATCH_SIZE = 1024
 
@@ -43,8 +43,10 @@ class ActiveSetNet(NeuralNet):
     step : {"auto", "dense", "autograd"}, default="auto"
         How a batch is learnt. "auto": in closed form where that does the same as autograd and no
         callback asks for gradients.
-    lr_schedule : {"linear", "cosine"}, callable or None, default=None
+    lr_schedule : {"linear", "cosine", "constant_cosine"}, callable or None, default=None
         See :class:`~sk_sdlr.runs.TrainingSettings`.
+    weight_average : float or None, default=None
+        See :class:`~sk_sdlr.runs.TrainingSettings`. Callbacks see the weights that are trained.
     full_at_end : float, default=0.0
         The last share of the run, in [0, 1], that visits all rows.
     max_passes : float or None, default=None
@@ -95,6 +97,7 @@ class ActiveSetNet(NeuralNet):
         policy: Policy | None = None,
         step: str = "auto",
         lr_schedule: Any = None,
+        weight_average: float | None = None,
         full_at_end: float = 0.0,
         max_passes: float | None = None,
         autocast: torch.dtype | None = None,
@@ -109,6 +112,7 @@ class ActiveSetNet(NeuralNet):
         self.policy = policy
         self.step = step
         self.lr_schedule = lr_schedule
+        self.weight_average = weight_average
         self.full_at_end = full_at_end
         self.max_passes = max_passes
         self.autocast = autocast
@@ -264,11 +268,7 @@ class ActiveSetNet(NeuralNet):
             for record in records:
                 writer.write(record)
                 self.notify("on_epoch_end", **listener.datasets)
-        if not run.has_stopped_early:
-            warn_if_partial_set(run.n_active, run.data.n_samples)
-        elif self.verbose:
-            epochs = self.n_iter_no_change
-            print(f"Stopped: valid_loss has not improved for {epochs} epochs.")  # noqa: T201 - verbose
+        report_end(run, verbose=bool(self.verbose))
         return self
 
     def _make_settings(self, epochs: int | None) -> TrainingSettings:

@@ -6,6 +6,17 @@ import warnings
 
 from sklearn.exceptions import ConvergenceWarning
 
+from ..runs import Run
+
+
+def report_end(run: Run, *, verbose: bool) -> None:
+    """Warn of a run that ends on a part of the rows; say of one that it has stopped early."""
+    if not run.has_stopped_early:
+        warn_if_partial_set(run.n_active, run.data.n_samples)
+    elif verbose:
+        epochs = run.settings.n_iter_no_change
+        print(f"Stopped: valid_loss has not improved for {epochs} epochs.")  # noqa: T201 - verbose
+
 
 def warn_if_partial_set(n_active: int, n_samples: int) -> None:
     """Warn of a run that ends on a part of the rows.

@@ -16,6 +16,7 @@ from ._plain import plain
 LR_SCHEDULES: dict[str, Callable[[float], float]] = {
     "linear": lambda progress: 1 - progress,
     "cosine": lambda progress: (1 + cos(pi * progress)) / 2,
+    "constant_cosine": lambda progress: (1 + cos(pi * max(0.0, 2 * progress - 1))) / 2,
 }
 Schedule = str | Callable[[Optimizer], LRScheduler] | None
 
@@ -27,11 +28,11 @@ class LearningRate:
     ----------
     optimizer : torch.optim.Optimizer
         Its groups' present learning rates are the initial ones.
-    schedule : {"linear", "cosine"}, callable or None
+    schedule : {"linear", "cosine", "constant_cosine"}, callable or None
         None: constant. "linear" and "cosine" fall to 0 over the budget, from batch to batch: a run
-        of few epochs would otherwise end at a rate that is still high. A callable, such as a class
-        of ``torch.optim.lr_scheduler``, is called with the optimiser and makes a scheduler that is
-        stepped after each epoch.
+        of few epochs would otherwise end at a rate that is still high. "constant_cosine" does so
+        over the second half. A callable, such as a class of ``torch.optim.lr_scheduler``, is called
+        with the optimiser and makes a scheduler that is stepped after each epoch.
     """
 
     def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
@@ -47,8 +48,8 @@ class LearningRate:
 
     @property
     def current(self) -> float:
-        """The learning rate (of the first group)."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        """The learning rate: of the last group, where skorch has what no pattern names."""
+        return float(self.optimizer.param_groups[-1]["lr"])
 
     @property
     def _groups(self) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from copy import deepcopy
 from math import isfinite
@@ -21,6 +22,7 @@ from ._batch_loop import BatchLoop
 from ._budget import Budget
 from ._checks import check_min_rows, check_signals, diverged, warning_if_interrupted
 from ._data import TrainingData
+from ._final_weights import FinalWeights
 from ._learning_rate import LearningRate
 from ._listener import Listener, WatchedStep
 from ._plain import plain
@@ -28,13 +30,10 @@ from ._seeding import ModuleGenerators
 from ._settings import TrainingSettings
 from ._snapshot import Snapshot
 from ._state import RunState
-from ._stopping import make_stopping
 from ._threads import threads, threads_of_run
-from ._validation import validate
 
 EpochRecord = dict[str, Any]
 Epochs = Generator[EpochRecord, None, None]
-VALIDATION_BATCH_SIZE = 1024
 
 
 class Run:
@@ -94,9 +93,12 @@ class Run:
 
     Notes
     -----
+    With ``weight_average`` the module has the average once the loop is left, and in between the
+    weights that are trained.
+
     A record has epoch (from 1), n_active (rows visited), threshold (error under which rows left
-    after it, or None), train_loss (mean over the rows visited), lr (at the begin of the epoch),
-    duration (seconds) and, with validation rows, valid_loss.
+    after it, or None), train_loss (mean over the rows visited), lr (at the begin of the epoch, of
+    the optimiser's last group), duration (seconds) and, with validation rows, valid_loss.
 
     The caller may stop between any two epochs, and go on by another loop over the run, or elsewhere
     by :meth:`state_dict`. Torch's random state and threads are the caller's own there.
@@ -147,7 +149,7 @@ class Run:
         )
         self.generators = ModuleGenerators(module, generator.initial_seed(), data.device)
         self.rate = LearningRate(optimizer, settings.lr_schedule)
-        self.stopping = make_stopping(module, settings, has_validation=validation is not None)
+        self.final = FinalWeights(module, objective, data, validation, settings, self.listener)
         self.last_finite = Snapshot(module)
         self.loop = BatchLoop(data, settings.batch_size, self.min_rows)
         self.n_active = data.n_samples
@@ -158,8 +160,7 @@ class Run:
     def __iter__(self) -> Epochs:
         has_diverged = False
         self.rate.go_on()
-        if self.stopping is not None:
-            self.stopping.go_on()
+        self.final.go_on()
         try:
             while not self.is_over:
                 yield self._train_epoch()
@@ -167,10 +168,14 @@ class Run:
             has_diverged = True
             raise
         finally:
-            self._close_step()
-            self.rate.restore()
-            if self.stopping is not None and not has_diverged:
-                self.stopping.restore_best()
+            if not sys.is_finalizing():  # then there is nobody to leave anything to
+                self._leave(has_diverged=has_diverged)
+
+    def _leave(self, *, has_diverged: bool) -> None:
+        self._close_step()
+        self.rate.restore()
+        if not has_diverged:
+            self.final.leave(self.n_threads)
 
     @property
     def is_over(self) -> bool:
@@ -181,7 +186,7 @@ class Run:
     @property
     def has_stopped_early(self) -> bool:
         """Whether the loss of the validation rows has not improved for too long."""
-        return self.stopping is not None and self.stopping.stops
+        return self.final.stops
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a run needs to go on elsewhere, to the same bits.
@@ -194,16 +199,8 @@ class Run:
             the user keeps something else.
         """
         self._close_step()  # but for a step that was given all is in module and optimiser then
-        state = {
-            "module": self.module.state_dict(),
-            "criterion": self.objective.criterion.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "run": self.state.state_dict(),
-            "module_generators": self.generators.state_dict(),
-            "learning_rate": self.rate.state_dict(),
-            "early_stopping": None if self.stopping is None else self.stopping.state_dict(),
-            "step": None if self.given_step is None else self.given_step.state_dict(),
-        }
+        parts = self._parts().items()
+        state = {name: None if part is None else part.state_dict() for name, part in parts}
         return plain(deepcopy(state))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -220,16 +217,23 @@ class Run:
             If it is of a run on another number of rows.
         """
         self._close_step()
-        self.state.load_state_dict(state["run"])
-        self.module.load_state_dict(state["module"])
-        self.objective.criterion.load_state_dict(state["criterion"])
-        self.optimizer.load_state_dict(deepcopy(state["optimizer"]))
-        self.generators.load_state_dict(state["module_generators"])
-        self.rate.load_state_dict(state["learning_rate"])
-        if self.stopping is not None:
-            self.stopping.load_state_dict(state["early_stopping"])
-        if self.given_step is not None:
-            self.given_step.load_state_dict(deepcopy(state["step"]))
+        for name, part in self._parts().items():
+            if part is not None:
+                part.load_state_dict(deepcopy(state[name]))
+
+    def _parts(self) -> dict[str, Any]:
+        """Return what has a state of its own; the first one looks whether it fits."""
+        return {
+            "run": self.state,
+            "module": self.module,
+            "criterion": self.objective.criterion,
+            "optimizer": self.optimizer,
+            "module_generators": self.generators,
+            "learning_rate": self.rate,
+            "weight_average": self.final.average,
+            "early_stopping": self.final.stopping,
+            "step": self.given_step,
+        }
 
     def _train_epoch(self) -> EpochRecord:
         self.listener.on_epoch_begin()
@@ -243,17 +247,16 @@ class Run:
         with interrupted, threads(self.n_threads), self.generators.drawing():
             visited = self.loop(active, self._step(), self.state, self.rate)
             record = self._summarise(visited.error, lr)
+            record |= self.final.end_epoch()
             record["threshold"] = self.state.end_epoch(visited, self.settings.batch_size)
         record |= {"lr": lr, "duration": perf_counter() - began}
         self.rate.end_epoch(record)
-        if self.stopping is not None:
-            self.stopping.end_epoch(record["valid_loss"])
         if self.listener.wants_epochs:  # who looks now sees everything as torch has it
             self._close_step()
         return record
 
     def _summarise(self, error: Tensor, lr: float) -> EpochRecord:
-        """Return the losses of the epoch; raise if they, or the weights, are not finite."""
+        """Return the loss of the epoch; raise if it, or the weights, are not finite."""
         # A sum is finite if its terms are; all of them are one question to the device.
         tensors = (error, *self.last_finite.weights())
         sums = torch.stack([tensor.sum() for tensor in tensors]).tolist()
@@ -262,11 +265,6 @@ class Run:
             self._raise_diverged(epoch, lr)
         record: EpochRecord = {"epoch": epoch, "n_active": n_visited, "threshold": None}
         record["train_loss"] = sums[0] / n_visited
-        if self.validation is not None:
-            size = max(self.settings.batch_size, VALIDATION_BATCH_SIZE)
-            record["valid_loss"] = validate(
-                self.module, self.objective, self.validation, size, self.listener
-            )
         return record
 
     def _raise_diverged(self, epoch: int, lr: float) -> None:
@@ -289,9 +287,8 @@ class Run:
                 autocast=self.settings.autocast,
                 on_gradients=self.listener.on_gradients if self.listener.wants_gradients else None,
             )
-        if self.listener.wants_batches:
-            return WatchedStep(self._open_step, self.listener)
-        return self._open_step
+        step = self.final.followed(self._open_step)
+        return WatchedStep(step, self.listener) if self.listener.wants_batches else step
 
     def _close_step(self) -> None:
         if self._open_step is not None:

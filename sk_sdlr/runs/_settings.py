@@ -23,10 +23,14 @@ class TrainingSettings:
         Bounds the row visits in place of `max_epochs`, in units of the number of rows.
     batch_size : int, default=128
         Rows a batch.
-    lr_schedule : {"linear", "cosine"}, callable or None, default=None
-        "linear" and "cosine" fall to 0 over the run, from batch to batch; None is constant; a
-        callable, such as a class of ``torch.optim.lr_scheduler``, makes a scheduler that is stepped
-        after each epoch.
+    lr_schedule : {"linear", "cosine", "constant_cosine"}, callable or None, default=None
+        "linear" and "cosine" fall to 0 over the run, from batch to batch, "constant_cosine" over
+        its second half; None is constant; a callable, such as a class of
+        ``torch.optim.lr_scheduler``, makes a scheduler that is stepped after each epoch.
+    weight_average : float or None, default=None
+        The run leaves the average of the weights over about this last share of its batches, in
+        (0, 1), and validation rows are judged by it; None: the last weights. Batch norms have
+        their statistics of training rows then.
     full_at_end : float, default=0.0
         The last share of the run, in [0, 1], that visits all rows.
     step : {"auto", "dense", "autograd"}, default="auto"
@@ -58,6 +62,7 @@ class TrainingSettings:
     max_passes: float | None = None
     batch_size: int = 128
     lr_schedule: Schedule = None
+    weight_average: float | None = None
     full_at_end: float = 0.0
     step: str = "auto"
     autocast: torch.dtype | None = None
@@ -68,11 +73,14 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         schedule, passes = self.lr_schedule, self.max_passes
         named = schedule is None or schedule in tuple(LR_SCHEDULES)
+        names, share = ", ".join(map(repr, LR_SCHEDULES)), self.weight_average
+        averaged = share is None or (_is_share(share) and 0 < share < 1)
         for name, allowed, fine in (
             ("max_epochs", "an int of at least 0", _is_count(self.max_epochs, 0)),
             ("max_passes", "None or a positive number", passes is None or passes > 0),
             ("batch_size", "an int of at least 1", _is_count(self.batch_size, 1)),
-            ("lr_schedule", "'linear', 'cosine', None or callable", named or callable(schedule)),
+            ("lr_schedule", f"{names}, None or callable", named or callable(schedule)),
+            ("weight_average", "None or a number in the range (0, 1)", averaged),
             ("full_at_end", "a number in the range [0, 1]", _is_share(self.full_at_end)),
             ("step", "'auto', 'dense' or 'autograd'", self.step in STEPS),
         ):

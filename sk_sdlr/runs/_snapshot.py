@@ -28,6 +28,11 @@ class Snapshot:
         """Copy the present weights and buffers."""
         torch._foreach_copy_(self.saved, self._live())
 
+    def save_buffers(self) -> None:
+        """Copy the present buffers, and leave the weights."""
+        for kept, buffer in zip(self.saved[len(self.parameters) :], self.buffers, strict=True):
+            kept.copy_(buffer)
+
     def restore(self) -> None:
         """Write the copy back."""
         torch._foreach_copy_(self._live(), self.saved)

@@ -7,6 +7,7 @@ from torch.optim import Optimizer
 
 from ..modules import MLP
 from ._closed_form import has_hooks, optimizer_applies, targets_apply
+from ._dense_activations import DENSE_ACTIVATIONS
 from ._objective import Objective
 from ._squared_error import SquaredError
 
@@ -19,7 +20,8 @@ def dense_step_applies(
     Parameters
     ----------
     module : nn.Module
-        Must be an MLP without batch norm, dropout, frozen parameters and hooks.
+        Must be an MLP without batch norm, dropout, frozen parameters and hooks, of an activation
+        that the step knows.
     objective : Objective
         Its criterion must be SquaredError, or CrossEntropyLoss without options, on the output that
         goes with it.
@@ -36,6 +38,7 @@ def dense_step_applies(
     return (
         type(module) is MLP
         and module.is_plain
+        and module.activation in DENSE_ACTIVATIONS
         and all(map(_is_ordinary_linear, module.linears))
         and not any(map(has_hooks, module.modules()))
         and _loss_applies(module, objective.criterion)

@@ -48,6 +48,16 @@ def squared_error(estimator, X, y, targets, weight=None):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_they_are_judged_by_the_average_that_predicts(kind, halves):
+    X, y, X_val, y_val = halves
+    params = {"max_epochs": 3, "random_state": 0}
+    net = KINDS[kind](**params, weight_average=0.5).fit(X, y, X_val=X_val, y_val=y_val)
+    assert losses(net)[-1] == pytest.approx(cross_entropy(net, X_val, y_val), rel=1e-4)
+    assert same(net, KINDS[kind](**params, weight_average=0.5).fit(X, y))
+    assert not same(net, KINDS[kind](**params).fit(X, y))
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_loss_of_a_users_rows_is_in_history(kind, halves):
     X, y, X_val, y_val = halves
     net = KINDS[kind](max_epochs=3, random_state=0).fit(X, y, X_val=X_val, y_val=y_val)

@@ -93,6 +93,30 @@ def test_partial_fit_does_not_stop_early(table):
     assert not hasattr(net, "net_")
 
 
+# The average of the weights
+
+
+def test_a_fit_goes_on_from_the_average_with_a_new_one(table):
+    net = ShrinkingDNNClassifier(**WARM, weight_average=0.5).fit(*table)
+    last = ShrinkingDNNClassifier(**WARM).fit(*table)
+    assert not same(net, last)
+    began = []
+
+    class Spy(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            began.append([p.detach().clone() for p in net.module_.parameters()])
+
+    before = weights(net)
+    net.set_params(callbacks=[Spy()]).fit(*table)
+    assert all(map(torch.equal, began[0], before))
+    assert not torch.equal(weights(net)[0], before[0])
+
+
+def test_partial_fit_knows_no_average(table):
+    nets = [ShrinkingDNNClassifier(**PLAIN, weight_average=share) for share in (None, 0.5)]
+    assert same(*(net.partial_fit(*table, classes=[0, 1, 2]) for net in nets))
+
+
 # Parameters of the training
 
 
@@ -104,6 +128,7 @@ def test_partial_fit_does_not_stop_early(table):
         ({"optimizer": "sgd"}, {"momentum": 0.9}, {"momentum": 0.9}),
         ({"optimizer": "sgd"}, {"weight_decay": 0.5}, {"weight_decay": 0.5}),
         ({"optimizer": "sgd"}, {"lr": 0.25}, {"lr": 0.25}),
+        ({}, {"betas": (0.5, 0.9)}, {"betas": (0.5, 0.9)}),
         ({}, {"batch_size": 50}, {}),
     ],
 )

@@ -18,6 +18,8 @@ HAND_WRITTEN = {
     "sigmoid": lambda z: 1 / (1 + torch.exp(-z)),
     "gelu": lambda z: z * (1 + torch.erf(z / math.sqrt(2))) / 2,
     "silu": lambda z: z / (1 + torch.exp(-z)),
+    "mish": lambda z: z * torch.tanh(torch.log(1 + torch.exp(z))),
+    "selu": lambda z: 1.0507009873554805 * z.where(z > 0, 1.6732632423543772 * (z.exp() - 1)),
     "scaled_tanh": lambda z: 1.7159 * torch.tanh(2 * z / 3),
 }
 HAND_WRITTEN_OUTPUT = {

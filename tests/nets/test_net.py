@@ -53,6 +53,7 @@ SETTINGS = {
     "max_passes": 2.5,
     "batch_size": 17,
     "lr_schedule": "cosine",
+    "weight_average": 0.2,
     "full_at_end": 0.25,
     "step": "autograd",
     "autocast": torch.bfloat16,

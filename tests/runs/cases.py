@@ -206,6 +206,7 @@ NETS = {
 SCHEDULES = {
     "constant": None,
     "cosine": "cosine",
+    "constant_cosine": "constant_cosine",
     "step": partial(StepLR, step_size=2, gamma=0.5),
     "plateau": partial(ReduceLROnPlateau, patience=0, threshold=0.2),
     "warm_restarts": partial(CosineAnnealingWarmRestarts, T_0=3),
@@ -224,6 +225,13 @@ CASES: dict[str, Callable[[], Run]] = {
     "step_autograd": partial(dnn, lr_schedule=SCHEDULES["step"], kind="autograd", dropout=0.2),
     "early_stopping": partial(dnn, **EARLY_STOPPING),
     "early_stopping_own": partial(own, **EARLY_STOPPING, policy=InfoBatch(delta=0.8), fit=WEIGHTED),
+    "average": partial(dnn, weight_average=0.3),
+    "average_autograd": partial(dnn, weight_average=0.3, kind="autograd", batch_size=4),
+    "average_both": partial(dnn, weight_average=0.3, fit=VALID, **NETS["both"]),
+    "average_own": partial(own, weight_average=0.3),
+    "average_early_stopping": partial(
+        dnn, **EARLY_STOPPING, weight_average=0.3, **NETS["batch_norm"]
+    ),
     "weighted": partial(dnn, fit=WEIGHTED),
     "weighted_autograd": partial(dnn, fit=WEIGHTED, **NETS["both"]),
     "weighted_infobatch": partial(dnn, fit=WEIGHTED, policy=InfoBatch(delta=0.8)),

@@ -25,7 +25,11 @@ from tests.runs.small import (
     weights,
 )
 
-NAMED = {"linear": lambda share: 1 - share, "cosine": lambda share: (1 + cos(pi * share)) / 2}
+NAMED = {
+    "linear": lambda share: 1 - share,
+    "cosine": lambda share: (1 + cos(pi * share)) / 2,
+    "constant_cosine": lambda share: 1 if share < 0.5 else (1 + cos(pi * (2 * share - 1))) / 2,
+}
 SCHEDULES = [*NAMED, None, partial(ExponentialLR, gamma=0.5), ReduceLROnPlateau]
 
 
@@ -39,7 +43,7 @@ def epochs(optimizer, schedule, n_epochs=4, loss=1.0):
     for _ in range(n_epochs):
         rate.begin_epoch(budget)
         used.append([group["lr"] for group in optimizer.param_groups])
-        assert rate.current == used[-1][0]
+        assert rate.current == used[-1][-1]
         optimizer.step()
         budget.spend(10)
         rate.end_epoch({"train_loss": loss})

@@ -16,6 +16,7 @@ from sk_sdlr.policies import POLICIES
 from tests.runs.cases import CASES, CONSTANT, POLICY_CASES, STOPS, blobs, dnn
 from tests.runs.resuming import bits, finish, outcome, stored
 
+STOPPED = ("early_stopping", "early_stopping_own")
 every_case = pytest.mark.parametrize("name", CASES)
 every_stop = pytest.mark.parametrize("stop", STOPS)
 
@@ -56,7 +57,7 @@ def test_a_run_goes_on_from_its_state_to_the_same_bits(name, stop):
     assert finish(run, *records[:stop]) == through(name)
 
 
-@pytest.mark.parametrize("name", ["early_stopping", "early_stopping_own"])
+@pytest.mark.parametrize("name", [*STOPPED, "average_early_stopping"])
 def test_the_best_weights_are_those_from_before_the_stop_too(name):
     states, records, _ = with_states(name)
     for n_done in range(6, len(records)):
@@ -75,14 +76,16 @@ def test_the_cases_are_what_they_are_for():
         first, *others = sizes[f"policy_{name}"]
         low = others.index(min(others))
         assert first in others[low:], name  # rows leave, and are recalled
-    for name in ("early_stopping", "early_stopping_own", "numbers_of_numpy"):
+    for name in (*STOPPED, "average_early_stopping", "numbers_of_numpy"):
         assert max(STOPS) < len(sizes[name]) < 40
     lrs = {name: [r["lr"] for r in with_states(name)[1]] for name in CASES if "lr_" in name}
     assert [name for name in lrs if len(set(lrs[name])) == 1] == ["lr_constant"]
 
 
-# Early stopping puts its best weights into place when the loop is left, a schedule its first rates.
-LEFT = ["early_stopping", "early_stopping_own", "lr_constant", "lr_cosine", "lr_step", "rbm"]
+# Early stopping puts its best weights into place when the loop is left, a schedule its first rates,
+# an average itself.
+LEFT = [*STOPPED, "lr_constant", "lr_cosine", "lr_step", "rbm"]
+LEFT += [name for name in CASES if name.startswith("average")]
 
 
 @every_stop
@@ -109,14 +112,18 @@ def test_the_state_of_a_run_that_is_over_leaves_nothing_to_do(name):
     assert outcome(run, records) == finish(run, *records) == finish(other, *records)
 
 
-@pytest.mark.parametrize("name", ["adamw_dense", "early_stopping", "cnn", "rbm_persistent"])
+@pytest.mark.parametrize(
+    "name", ["adamw_dense", "early_stopping", "average", "cnn", "rbm_persistent"]
+)
 def test_a_state_before_the_first_epoch_is_one_too(name):
     run, other = CASES[name](), CASES[name]()
     other.load_state_dict(stored(run.state_dict()))
     assert finish(other) == through(name)
 
 
-@pytest.mark.parametrize("name", ["adamw_dense", "early_stopping_own", "rbm_persistent", "lr_step"])
+@pytest.mark.parametrize(
+    "name", ["adamw_dense", "early_stopping_own", "average_own", "rbm_persistent", "lr_step"]
+)
 def test_a_state_is_not_changed_by_later_epochs_of_either_run(name):
     run, other = CASES[name](), CASES[name]()
     train(run, 2)

@@ -1,12 +1,17 @@
 """What goes wrong while a run trains, and what is left then."""
 
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+import sk_sdlr
 from sk_sdlr.policies import FullData
 from sk_sdlr.runs._listener import Listener
 from tests.runs.small import (
@@ -179,3 +184,37 @@ def test_an_interrupt_in_mid_epoch_warns_with_the_number_of_complete_epochs(plac
 def test_an_interrupt_between_epochs_is_silent():
     with pytest.raises(KeyboardInterrupt):
         list(make_run(**failing("on_epoch_begin", KeyboardInterrupt)))
+
+
+SCRIPT = """
+import torch
+from torch import nn
+from sk_sdlr.modules import MLP
+from sk_sdlr.runs import Run, TrainingData, TrainingSettings
+from sk_sdlr.steps import Objective
+
+module = MLP(3, 2)
+loop = iter(Run(
+    module,
+    Objective(nn.CrossEntropyLoss()),
+    torch.optim.AdamW(module.parameters()),
+    TrainingData(torch.randn(50, 3), torch.arange(50) % 2),
+    TrainingSettings(weight_average=0.1),
+    generator=torch.Generator(),
+))
+next(loop)
+"""
+
+
+def test_a_process_may_end_while_a_loop_is_open(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    root = Path(sk_sdlr.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -13,6 +13,10 @@ from sk_sdlr.runs import TrainingSettings
         ("batch_size", 2.5),
         ("lr_schedule", "other"),
         ("lr_schedule", 3),
+        ("lr_schedule", "constant"),
+        ("weight_average", 0),
+        ("weight_average", 1.0),
+        ("weight_average", "0.1"),
         ("full_at_end", 2),
         ("full_at_end", "0.1"),
         ("step", "other"),
@@ -31,6 +35,7 @@ def test_settings_out_of_their_range_are_refused(name, value):
         {"max_passes": 0.1, "full_at_end": 1},
         {"lr_schedule": "cosine", "full_at_end": 0},
         {"lr_schedule": lambda optimizer: None, "step": "dense"},
+        {"lr_schedule": "constant_cosine", "weight_average": 0.1},
     ],
 )
 def test_settings_in_it_are_taken(params):

@@ -114,5 +114,5 @@ def test_it_needs_validation_rows():
 
 def test_without_it_the_last_weights_stay():
     run, records = trained(validation=(X, Y), lr_schedule=None)
-    assert run.stopping is None
+    assert run.final.stopping is None
     assert len(records) == 4

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
 
-from sk_sdlr.modules import ACTIVATIONS, MLP
+from sk_sdlr.modules import MLP
 from sk_sdlr.steps import Objective, SquaredError, _dense_workspace, _matmul
 from sk_sdlr.steps._autograd import AutogradStep
 from sk_sdlr.steps._chunks import CHUNK_BYTES
 from sk_sdlr.steps._dense import DenseStep
+from sk_sdlr.steps._dense_activations import DENSE_ACTIVATIONS
 from sk_sdlr.steps._step import Batches
 
 # Adam divides a gradient by its own size, so of a gradient that is nothing but rounding it makes
@@ -88,7 +89,7 @@ def assert_same_training(net, loss, optimizer, batches, n_calls, **tolerance):
     sizes=st.lists(st.integers(1, 5), min_size=2, max_size=5),
     batch_size=st.integers(1, 8),
     n_samples=st.integers(1, 20),
-    activation=st.sampled_from(sorted(ACTIVATIONS)),
+    activation=st.sampled_from(sorted(DENSE_ACTIVATIONS)),
     optimizer=st.sampled_from(sorted(OPTIMIZERS)),
     weighted=st.booleans(),
     room=st.sampled_from([0, _dense_workspace.ROOM]),  # for one batch at a time, or for all

@@ -7,11 +7,11 @@ from sk_sdlr.modules import ACTIVATIONS
 from sk_sdlr.steps._dense_activations import DENSE_ACTIVATIONS
 
 
-def test_every_activation_of_the_modules_is_there():
-    assert DENSE_ACTIVATIONS.keys() == ACTIVATIONS.keys()
+def test_every_activation_of_the_modules_is_there_but_two_of_deep_nets():
+    assert DENSE_ACTIVATIONS.keys() == ACTIVATIONS.keys() - {"mish", "selu"}
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", DENSE_ACTIVATIONS)
 def test_forward_and_backward_are_those_of_autograd(name):
     x = torch.linspace(-3, 3, 41, dtype=torch.float64, requires_grad=True)
     gradient = torch.linspace(1, 2, 41, dtype=torch.float64)

@@ -8,8 +8,9 @@ from torch import nn
 from torch.nn.utils import parametrizations
 from torch.optim import SGD, Adam, AdamW, RMSprop
 
-from sk_sdlr.modules import ACTIVATIONS, MLP
+from sk_sdlr.modules import MLP
 from sk_sdlr.steps import Objective, SquaredError
+from sk_sdlr.steps._dense_activations import DENSE_ACTIVATIONS
 from sk_sdlr.steps._dense_applies import dense_step_applies
 
 
@@ -50,7 +51,7 @@ def applies(net, criterion, optimizer=None, y=None):
         (small(), SquaredError()),
         (small(output_activation="sigmoid"), SquaredError()),
         (MLP(3, 2, hidden_layer_sizes=()), nn.CrossEntropyLoss()),
-        *((small(activation=name), nn.CrossEntropyLoss()) for name in ACTIVATIONS),
+        *((small(activation=name), nn.CrossEntropyLoss()) for name in DENSE_ACTIVATIONS),
     ],
     ids=str,
 )
@@ -78,6 +79,7 @@ OTHER_NETS = {
     "subclass": MyMLP(3, 2),
     "batch norm": small(batch_norm=True),
     "dropout": small(dropout=0.5),
+    "an activation of deep nets": small(activation="selu"),
     "sigmoid outputs": small(output_activation="sigmoid"),
     "frozen weight": small(lambda m: m.linears[0].weight.requires_grad_(False)),
     "frozen bias": small(lambda m: m.linears[1].bias.requires_grad_(False)),

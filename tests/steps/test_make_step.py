@@ -54,7 +54,14 @@ def test_what_has_no_closed_form_is_trained_by_autograd(params):
 
 @pytest.mark.parametrize("kind", ["auto", "dense"])
 @pytest.mark.parametrize(
-    "net", [MLP(3, 2, dropout=0.5), nn.Linear(3, 2), nn.Sequential(nn.Linear(3, 2), nn.Tanh())]
+    "net",
+    [
+        MLP(3, 2, dropout=0.5),
+        MLP(3, 2, activation="selu"),
+        MLP(3, 2, activation="mish"),
+        nn.Linear(3, 2),
+        nn.Sequential(nn.Linear(3, 2), nn.Tanh()),
+    ],
 )
 def test_a_chain_of_layers_is_trained_in_closed_form(kind, net):
     assert type(made(kind, net=net)) is ChainStep

@@ -149,7 +149,7 @@ class Mish(Activation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Return the gradient times a'(x)."""
-        return gradient.copy_(aten.mish_backward(gradient, self.input))
+        return aten.mish_backward(gradient, self.input)  # it has no variant with `out`
 
 
 class SELU(Activation):

@@ -1,4 +1,4 @@
-"""What is timed of the package's inner parts; nothing else here takes anything from them."""
+"""What is timed of the package's inner parts; nothing else in this folder takes them."""
 
 from __future__ import annotations
 

@@ -36,6 +36,6 @@ def environment() -> dict[str, Any]:
 
 
 def instructions() -> dict[str, bool]:
-    """Return which instructions that matter to products the processor has, as far as torch tells."""
+    """Return which instructions that matter to products the processor has, as torch tells."""
     has: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return {name: bool(has[name]) for name in INSTRUCTIONS if name in has}

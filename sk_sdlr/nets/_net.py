@@ -22,7 +22,7 @@ from ._batch_hooks import CallbackListener
 from ._history import HistoryWriter, complete_epochs
 from ._optimizer_state import take_over_state
 from ._tensors import tensors_of
-from ._warnings import warn_if_partial_set
+from ._warnings import tell_of_the_end
 
 PREDICT_BATCH_SIZE = 1024
 
@@ -52,6 +52,8 @@ class ActiveSetNet(NeuralNet):
     autocast : torch.dtype or None, default=None
         What the module's products are computed in while it trains (``torch.autocast``); None: in
         its own type. Losses and predictions are always in its own.
+    fp32_precision : {"bf16"} or None, default=None
+        See :class:`~sk_sdlr.runs.TrainingSettings`.
     n_threads : int or None, default=None
         Torch threads while training on the CPU; None: by the size of a step.
     n_iter_no_change : int or None, default=None
@@ -98,6 +100,7 @@ class ActiveSetNet(NeuralNet):
         full_at_end: float = 0.0,
         max_passes: float | None = None,
         autocast: torch.dtype | None = None,
+        fp32_precision: str | None = None,
         n_threads: int | None = None,
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
@@ -112,6 +115,7 @@ class ActiveSetNet(NeuralNet):
         self.full_at_end = full_at_end
         self.max_passes = max_passes
         self.autocast = autocast
+        self.fp32_precision = fp32_precision
         self.n_threads = n_threads
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
@@ -264,11 +268,7 @@ class ActiveSetNet(NeuralNet):
             for record in records:
                 writer.write(record)
                 self.notify("on_epoch_end", **listener.datasets)
-        if not run.has_stopped_early:
-            warn_if_partial_set(run.n_active, run.data.n_samples)
-        elif self.verbose:
-            epochs = self.n_iter_no_change
-            print(f"Stopped: valid_loss has not improved for {epochs} epochs.")  # noqa: T201 - verbose
+        tell_of_the_end(run, verbose=bool(self.verbose))
         return self
 
     def _make_settings(self, epochs: int | None) -> TrainingSettings:

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from ..modules._batch_norm import min_batch_rows
 from ..policies import FullData, Policy
 from ..steps import Objective
+from ..steps._gated_step import gated
 from ..steps._make_step import make_step
 from ..steps._step import Step
 from ._batch_loop import BatchLoop
@@ -289,9 +290,8 @@ class Run:
                 autocast=self.settings.autocast,
                 on_gradients=self.listener.on_gradients if self.listener.wants_gradients else None,
             )
-        if self.listener.wants_batches:
-            return WatchedStep(self._open_step, self.listener)
-        return self._open_step
+        step = gated(self._open_step, self.module, self.settings.fp32_precision)
+        return WatchedStep(step, self.listener) if self.listener.wants_batches else step
 
     def _close_step(self) -> None:
         if self._open_step is not None:

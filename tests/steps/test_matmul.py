@@ -138,4 +138,4 @@ def in_process(library):
     code = "from sk_sdlr.steps._matmul import USES_ONEDNN; print(USES_ONEDNN)"
     environment = os.environ | {"SK_SDLR_MATMUL": library}
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - of our own
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -101,12 +101,7 @@ def dbn(**params):
 
 
 def cnn(**params):
-    params = {
-        "max_epochs": 3,
-        "random_state": 0,
-        "device": "cpu",
-        "image_shape": (1, 2, 3),
-    } | params
+    params = {"max_epochs": 3, "random_state": 0, "device": "cpu"} | params
     return ShrinkingCNNClassifier([("conv", 4, 2), ("relu",)], image_shape=(1, 2, 3), **params)
 
 

@@ -153,9 +153,9 @@ tol : float
 device : str or torch.device
     Where to train. "auto": CUDA if there is one, else MPS, else the CPU.
 dtype : {"float32", "float64", "bfloat16", "auto"}
-    What training computes in. "bfloat16": the module's products only (autocast), on a CPU or
-    GPU with instructions for it; weights, losses and predictions stay float32. "auto":
-    "bfloat16" where it is there, else "float32".
+    What training computes in. "bfloat16", and "auto" alike: the module's products in bfloat16
+    on a CPU or GPU with instructions by which they gain, else as "float32"; weights, losses and
+    predictions are float32. On a CPU linear layers need AMX, or ARM's bfloat16.
 n_threads : int or None
     Torch threads while training on the CPU. None: one for small nets, else torch's own number.
 warm_start : bool

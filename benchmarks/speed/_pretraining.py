@@ -14,6 +14,7 @@ import gc
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from .._paired import Column, of, paired_table, speedup
 from .._runs import make_missing, seconds
 from .._store import Record, RunStore
 from ..data import load_or_generate
-from ._engine import affine, dtypes, train_rbm
+from ._engine import HAS_SWITCH, affine, train_rbm
 
 N_HIDDEN, BATCH_SIZE, LR, EPOCHS = 1000, 100, 0.05, 1
 N_HELD_OUT = 2000
@@ -51,13 +52,13 @@ def rbms(X: np.ndarray) -> dict[str, Callable[[], RBM | None]]:
     made: dict[str, Callable[[], RBM | None]] = {
         "ours": lambda: ours(X),
         "persistent": lambda: ours(X, persistent=True),
-        "bfloat16": lambda: ours(X, autocast=torch.bfloat16),
+        "bfloat16": lambda: ours(X, fp32_precision="bf16"),
         "sklearn_float32": lambda: sklearn_rbm(X),
         "sklearn_float64": lambda: sklearn_rbm(X.astype(np.float64)),
         "products_float32": lambda: products(X, torch.float32),
         "products_bfloat16": lambda: products(X, torch.bfloat16),
     }
-    if "bfloat16" not in dtypes():
+    if not HAS_SWITCH:
         del made["bfloat16"]
     return made
 
@@ -71,7 +72,7 @@ def run(X: np.ndarray, held_out: Tensor, settings: Record) -> Record:
     return {"seconds": took} | ({} if machines[0] is None else quality(machines[0], held_out))
 
 
-def ours(X: np.ndarray, **options: object) -> RBM:
+def ours(X: np.ndarray, **options: Any) -> RBM:
     """Return this package's machine."""
     return train_rbm(X, N_HIDDEN, BATCH_SIZE, LR, EPOCHS, **options)
 

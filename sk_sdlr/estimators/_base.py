@@ -21,9 +21,9 @@ from ..nets import ActiveSetNet
 from ..policies import Policy
 from ..runs._checks import check_min_rows
 from ._constraints import CONSTRAINTS
-from ._datasets import as_dataset, as_tensor
+from ._datasets import as_dataset, outputs_of
 from ._devices import resolve_device
-from ._dtypes import DTYPES
+from ._dtypes import DTYPES, with_precision
 from ._history import history_of
 from ._made_of import check_module_unchanged, target_parameters
 from ._net_parameters import net_parameters, set_input_shapes
@@ -262,14 +262,14 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
         if before is not None:
             check_min_rows(len(rows), batch_size, min_batch_rows(before.module_))
             self._lay_out(before.module_, device)
-            return net.initialize_from(before)
+            return with_precision(net.initialize_from(before), self.dtype)
         self._made_of: dict[str, Any] = made_of
         set_input_shapes(net.initialize(), rows.X)
         check_min_rows(len(rows), batch_size, min_batch_rows(net.module_))
         self._lay_out(net.module_, device)
         self._check_module(net.module_, rows, device)
         self._pretrain(net.module_, rows, device, seed + 1)
-        return net
+        return with_precision(net, self.dtype)
 
     def _train(self, train: TensorDataset, valid: TensorDataset | None) -> BaseShrinkingEstimator:
         X, y, *weight = train.tensors
@@ -297,4 +297,4 @@ class BaseShrinkingEstimator(BaseEstimator, metaclass=ABCMeta):
             allow_nd=self._allow_nd,
             reset=False,
         )
-        return self.net_.forward(TensorDataset(as_tensor(X), torch.empty(len(X))))
+        return outputs_of(self.net_, X)

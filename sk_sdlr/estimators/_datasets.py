@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
+from ..nets import ActiveSetNet
+from ..steps._bfloat16 import exact_products
 from ._rows import Rows
 
 
@@ -34,3 +36,9 @@ def as_dataset(rows: Rows, targets: np.ndarray) -> TensorDataset:
     if rows.weight is not None:
         tensors.append(torch.as_tensor(rows.weight, dtype=tensors[0].dtype))
     return TensorDataset(*tensors)
+
+
+def outputs_of(net: ActiveSetNet, X: np.ndarray) -> Tensor:
+    """Return a net's outputs for features, on the CPU."""
+    with exact_products():
+        return net.forward(TensorDataset(as_tensor(X), torch.empty(len(X))))

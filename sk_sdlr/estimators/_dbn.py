@@ -12,7 +12,7 @@ from torch import nn
 
 from ..runs import pretrain
 from ._datasets import as_tensor
-from ._dtypes import autocast_type
+from ._dtypes import precision
 from ._mlp import BaseMLP
 from ._policies import resolve_policy
 from ._rows import Rows
@@ -67,7 +67,7 @@ class BaseDBN(BaseMLP):
             persistent=self.persistent,
             policy=resolve_policy(self) if self.pretrain_shrink else None,
             sample_weight=weight,
-            autocast=autocast_type(self.dtype, device),
+            **precision(self.dtype, device, convolutions=False),
             n_threads=self.n_threads,
         )
         linears: Any = module.linears

@@ -9,7 +9,6 @@ from sklearn.base import is_classifier
 from skorch.callbacks import InputShapeSetter
 
 from ..nets import ActiveSetNet
-from ._dtypes import autocast_type
 from ._optimizers import check_betas, resolve_optimizer
 from ._policies import resolve_policy
 
@@ -56,7 +55,6 @@ def net_parameters(
         "full_at_end": estimator.full_at_end,
         "n_iter_no_change": estimator.n_iter_no_change if estimator.early_stopping else None,
         "tol": estimator.tol,
-        "autocast": autocast_type(estimator.dtype, device),
         "n_threads": estimator.n_threads,
         "callbacks": list(estimator.callbacks or []),
         "device": device,

@@ -200,7 +200,7 @@ class MeanOfMembers(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs of the members, or their mean."""
-        of_members = x.unflatten(1, (self.n_members, -1))
+        of_members = x.view(x.shape[0], self.n_members, -1)
         if self.training:
             return of_members.transpose(1, 2)
         if self.output_activation != "softmax":

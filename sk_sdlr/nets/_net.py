@@ -52,15 +52,13 @@ class ActiveSetNet(NeuralNet):
     max_passes : float or None, default=None
         Bounds the row visits, in units of the number of rows, in place of `max_epochs`.
     autocast : torch.dtype or None, default=None
-        What the module's products are computed in while it trains (``torch.autocast``); None: in
-        its own type. Losses and predictions are always in its own.
+        See :class:`~sk_sdlr.runs.TrainingSettings`.
+    fp32_precision : {"bf16"} or None, default=None
+        See :class:`~sk_sdlr.runs.TrainingSettings`.
     n_threads : int or None, default=None
         Torch threads while training on the CPU; None: by the size of a step.
-    n_iter_no_change : int or None, default=None
-        Stop once the validation loss has not improved for so many epochs, and keep the best
-        weights; None: do not.
-    tol : float, default=0.0
-        What counts as an improvement.
+    n_iter_no_change, tol
+        Of early stopping; see :class:`~sk_sdlr.runs.TrainingSettings`.
     random_state : int, RandomState or None, default=None
         The only source of randomness; torch's global state is left as it was.
     train_split : callable or None, default=None
@@ -101,6 +99,7 @@ class ActiveSetNet(NeuralNet):
         full_at_end: float = 0.0,
         max_passes: float | None = None,
         autocast: torch.dtype | None = None,
+        fp32_precision: str | None = None,
         n_threads: int | None = None,
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
@@ -116,6 +115,7 @@ class ActiveSetNet(NeuralNet):
         self.full_at_end = full_at_end
         self.max_passes = max_passes
         self.autocast = autocast
+        self.fp32_precision = fp32_precision
         self.n_threads = n_threads
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol

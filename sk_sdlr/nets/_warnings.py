@@ -9,15 +9,6 @@ from sklearn.exceptions import ConvergenceWarning
 from ..runs import Run
 
 
-def report_end(run: Run, *, verbose: bool) -> None:
-    """Warn of a run that ends on a part of the rows; say of one that it has stopped early."""
-    if not run.has_stopped_early:
-        warn_if_partial_set(run.n_active, run.data.n_samples)
-    elif verbose:
-        epochs = run.settings.n_iter_no_change
-        print(f"Stopped: valid_loss has not improved for {epochs} epochs.")  # noqa: T201 - verbose
-
-
 def warn_if_partial_set(n_active: int, n_samples: int) -> None:
     """Warn of a run that ends on a part of the rows.
 
@@ -35,3 +26,20 @@ def warn_if_partial_set(n_active: int, n_samples: int) -> None:
             ConvergenceWarning,
             stacklevel=2,
         )
+
+
+def report_end(run: Run, *, verbose: bool) -> None:
+    """Warn of a run that ends on a part of the rows; print that it has stopped early.
+
+    Parameters
+    ----------
+    run : Run
+        One that is over.
+    verbose : bool
+        Whether to print.
+    """
+    if not run.has_stopped_early:
+        warn_if_partial_set(run.n_active, run.data.n_samples)
+    elif verbose:
+        epochs = run.settings.n_iter_no_change
+        print(f"Stopped: valid_loss has not improved for {epochs} epochs.")  # noqa: T201 - verbose

@@ -46,6 +46,7 @@ def pretrain(
     policy: Policy | None = None,
     sample_weight: Tensor | None = None,
     autocast: torch.dtype | None = None,
+    fp32_precision: str | None = None,
     n_threads: int | None = None,
 ) -> tuple[list[RBM], list[dict[str, Any]]]:
     """Train a restricted Boltzmann machine a layer, each on what the one below makes of the data.
@@ -89,6 +90,8 @@ def pretrain(
         Weights of the rows.
     autocast : torch.dtype or None, default=None
         What products are computed in; None: in the type of `X`.
+    fp32_precision : {"bf16"} or None, default=None
+        See :class:`TrainingSettings`.
     n_threads : int or None, default=None
         Torch threads; None: by the size of a step.
 
@@ -155,6 +158,7 @@ def pretrain(
             max_epochs=epochs,
             batch_size=batch_size,
             autocast=autocast,
+            fp32_precision=fp32_precision,
             n_threads=n_threads or _choose_threads(X, hidden_layer_sizes, batch_size),
         ),
     )

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from ..modules._batch_norm import min_batch_rows
 from ..policies import FullData, Policy
 from ..steps import Objective
+from ..steps._gated_step import gated
 from ..steps._make_step import make_step
 from ..steps._step import Step
 from ._batch_loop import BatchLoop
@@ -287,7 +288,8 @@ class Run:
                 autocast=self.settings.autocast,
                 on_gradients=self.listener.on_gradients if self.listener.wants_gradients else None,
             )
-        step = self.final.followed(self._open_step)
+        gate = gated(self._open_step, self.module, self.settings.fp32_precision)
+        step = self.final.followed(gate)
         return WatchedStep(step, self.listener) if self.listener.wants_batches else step
 
     def _close_step(self) -> None:

@@ -38,6 +38,11 @@ class TrainingSettings:
     autocast : torch.dtype or None, default=None
         What the module's products are computed in while it trains (``torch.autocast``); None: in
         its own type.
+    fp32_precision : {"bf16"} or None, default=None
+        What float32 products on the CPU are computed in while it trains: "bf16" throws torch's own
+        switch (``torch.backends.mkldnn.matmul.fp32_precision``) where there are instructions by
+        which that gains, for the layers that do. Weights and gradients stay float32. None: the
+        switch is left alone.
     n_threads : int or None, default=None
         Torch threads while training on the CPU; None: by the size of a step.
     n_iter_no_change : int or None, default=None
@@ -66,6 +71,7 @@ class TrainingSettings:
     full_at_end: float = 0.0
     step: str = "auto"
     autocast: torch.dtype | None = None
+    fp32_precision: str | None = None
     n_threads: int | None = None
     n_iter_no_change: int | None = None
     tol: float = 0.0
@@ -82,6 +88,7 @@ class TrainingSettings:
             ("lr_schedule", f"{names}, None or callable", named or callable(schedule)),
             ("weight_average", "None or a number in the range (0, 1)", averaged),
             ("full_at_end", "a number in the range [0, 1]", _is_share(self.full_at_end)),
+            ("fp32_precision", "None or 'bf16'", self.fp32_precision in (None, "bf16")),
             ("step", "'auto', 'dense' or 'autograd'", self.step in STEPS),
         ):
             if not fine:

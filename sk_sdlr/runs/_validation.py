@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..steps import Objective
+from ..steps._bfloat16 import exact_products
 from ._data import TrainingData
 from ._listener import Listener
 
@@ -43,7 +44,8 @@ def validate(
     for x, y, weight in data.batches(batch_size):
         if listener.wants_batches:
             listener.on_batch_begin(x, y, training=False)
-        output = module(x)
+        with exact_products():
+            output = module(x)
         loss = objective.loss(output, y)
         loss = loss if weight is None else loss * weight
         total += loss.sum()

@@ -1,23 +1,34 @@
-"""Products of float32 matrices by the fastest library that torch comes with.
+"""Products of float32 matrices by the faster of the libraries that torch comes with.
 
-torch multiplies float32 matrices by MKL, which takes its AVX2 kernels on processors that are not
-Intel's. oneDNN, which torch has too, takes AVX-512 ones on all that have them: the same precision
-in half the time. The operator is the one that torch.compile emits for linear layers.
+Which one that is, the processor decides (:mod:`._processor`), or the environment variable
+SK_SDLR_MATMUL: "mkl" is torch's own product, "onednn" the operator that torch.compile emits for
+linear layers. Both have the same precision.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ._processor import choose_library, this_processor
+
 _LINEAR: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+_CAPABILITY = torch.backends.cpu.get_cpu_capability()
+_CHOICE = choose_library(
+    this_processor().maker,
+    this_processor().family,
+    _CAPABILITY,
+    os.environ.get("SK_SDLR_MATMUL", "auto"),
+)
 HAS_ONEDNN = (
     _LINEAR is not None
     and torch.backends.mkldnn.is_available()
-    and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    and _CAPABILITY.startswith("AVX512")
 )
+USES_ONEDNN = HAS_ONEDNN and _CHOICE == "onednn"
 # Multiply-adds under which its longer call costs more than it brings.
 ONEDNN_FROM = 2_000_000
 
@@ -34,7 +45,7 @@ def mm(a: Tensor, b: Tensor, out: Tensor) -> None:
     out : Tensor of shape (m, n)
         Filled.
     """
-    if _by_onednn(a, b):
+    if USES_ONEDNN and _suits_onednn(a, b):
         out.copy_(_LINEAR(a, b.t(), None, "none", [], ""))
     else:
         torch.mm(a, b, out=out)
@@ -45,7 +56,7 @@ def addmm_(out: Tensor, a: Tensor, b: Tensor, *, beta: float, alpha: float) -> N
 
     With a beta of 0 what was in `out` does not count, be it NaN.
     """
-    if not _by_onednn(a, b):
+    if not (USES_ONEDNN and _suits_onednn(a, b)):
         out.addmm_(a, b, beta=beta, alpha=alpha)
         return
     product = _LINEAR(a, b.t(), None, "none", [], "")
@@ -87,17 +98,16 @@ def affine(
     if dtype is not None:
         bias = None if bias is None else bias.to(dtype)
         product = nn.functional.linear(x.to(dtype), weight.to(dtype), bias).to(x.dtype)
-    elif _by_onednn(x, weight.t()):
+    elif USES_ONEDNN and _suits_onednn(x, weight.t()):
         return _LINEAR(x, weight, bias, activation, [], "")
     else:
         product = nn.functional.linear(x, weight, bias)
     return product.sigmoid_() if activation == "sigmoid" else product
 
 
-def _by_onednn(a: Tensor, b: Tensor) -> bool:
+def _suits_onednn(a: Tensor, b: Tensor) -> bool:
     return (
-        HAS_ONEDNN
-        and a.numel() * b.shape[1] >= ONEDNN_FROM
+        a.numel() * b.shape[1] >= ONEDNN_FROM
         and a.dtype == torch.float32
         and a.device.type == "cpu"
     )
@@ -126,7 +136,7 @@ def affine_into(
     result : Tensor of shape (m, n)
         The sum.
     """
-    if _by_onednn(x, weight_t):
+    if USES_ONEDNN and _suits_onednn(x, weight_t):
         if alpha == 1:
             return _LINEAR(x, weight_t.t(), bias, "none", [], "")
         product = _LINEAR(x, weight_t.t(), None, "none", [], "")

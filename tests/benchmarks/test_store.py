@@ -26,6 +26,8 @@ def test_what_was_added_is_found_by_another_store_by_its_settings(tmp_path):
 def test_every_run_says_what_it_was_measured_on(tmp_path):
     record = RunStore(tmp_path / "runs.json").add({}, {})
     assert {"processor", "cores", "threads", "python", "versions"} <= set(record["environment"])
+    assert {"processor_maker", "processor_family", "instructions"} <= set(record["environment"])
+    assert record["environment"]["products"] in ("mkl", "onednn")
     assert {"torch", "skorch", "sk_sdlr"} <= set(record["environment"]["versions"])
 
 

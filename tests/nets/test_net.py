@@ -57,6 +57,7 @@ SETTINGS = {
     "full_at_end": 0.25,
     "step": "autograd",
     "autocast": torch.bfloat16,
+    "fp32_precision": "bf16",
     "n_threads": 2,
     "n_iter_no_change": 2,
     "tol": 0.125,

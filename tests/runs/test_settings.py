@@ -20,6 +20,7 @@ from sk_sdlr.runs import TrainingSettings
         ("full_at_end", 2),
         ("full_at_end", "0.1"),
         ("step", "other"),
+        ("fp32_precision", "tf32"),
     ],
 )
 def test_settings_out_of_their_range_are_refused(name, value):
@@ -36,6 +37,7 @@ def test_settings_out_of_their_range_are_refused(name, value):
         {"lr_schedule": "cosine", "full_at_end": 0},
         {"lr_schedule": lambda optimizer: None, "step": "dense"},
         {"lr_schedule": "constant_cosine", "weight_average": 0.1},
+        {"fp32_precision": "bf16", "step": "dense"},
     ],
 )
 def test_settings_in_it_are_taken(params):

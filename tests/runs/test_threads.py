@@ -23,6 +23,7 @@ from sk_sdlr.runs._threads import (
 from tests.runs.cases import NETS, cnn, dbn, dnn, own
 from tests.runs.resuming import finish
 from tests.runs.small import make_run
+from tests.steps.switch import needs_torch_with_switch, precision, turn_on
 
 
 @pytest.fixture
@@ -176,6 +177,24 @@ def test_runs_of_all_kinds_at_a_time_give_the_bits_of_each_alone(n_threads):
     with unchanged_state():
         alone = [call() for call in calls]
         assert by_joblib(*calls) == alone
+
+
+NETS_MADE = ({}, {"batch_norm": True}, {"batch_norm": True, "kind": "autograd"})
+
+
+@needs_torch_with_switch
+@pytest.mark.parametrize("at_a_time", [by_joblib, by_threads])
+def test_runs_in_bfloat16_beside_others_give_the_bits_of_each_alone(
+    monkeypatch, at_a_time, n_threads
+):
+    turn_on(monkeypatch)
+    wide = {"hidden_layer_sizes": (48, 40), "batch_size": 32, "lr": 0.01}
+    nets = [wide | {"dtype": dtype} | net for dtype in ("float32", "bfloat16") for net in NETS_MADE]
+    calls = [partial(train, partial(dnn, **net), 0, 1) for net in nets]
+    alone = [call() for call in calls]
+    assert at_a_time(*calls) == alone
+    assert precision() == "none"
+    assert len({str(outcome) for outcome in alone}) == len(nets)
 
 
 class Fails(nn.Sequential):

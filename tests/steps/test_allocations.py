@@ -73,7 +73,7 @@ def allocated_by_batches(module, optimizer=AdamW, criterion=None, *, weighted=Fa
 @pytest.fixture(autouse=True)
 def products_into_buffers(monkeypatch):
     """Do without oneDNN, whose products are tensors of its own."""
-    monkeypatch.setattr(_matmul, "HAS_ONEDNN", False)
+    monkeypatch.setattr(_matmul, "USES_ONEDNN", False)
 
 
 MLP_OF_ROWS = partial(MLP, N_INPUTS, N_OUTPUTS, hidden_layer_sizes=(7, 5))

@@ -240,7 +240,7 @@ def test_a_chain_goes_on_with_the_state_of_torchs_own_optimiser_and_leaves_it(op
 @pytest.mark.parametrize("onednn", [True, False])
 def test_float32_and_large_products_change_nothing_but_the_rounding(onednn, monkeypatch):
     monkeypatch.setattr(_matmul, "ONEDNN_FROM", 0)
-    monkeypatch.setattr(_matmul, "HAS_ONEDNN", onednn and _matmul.HAS_ONEDNN)
+    monkeypatch.setattr(_matmul, "USES_ONEDNN", onednn and _matmul.HAS_ONEDNN)
     torch.manual_seed(0)
     module = MLP(4, 3, hidden_layer_sizes=(6, 5), batch_norm=True, dropout=0.5)
     batches = some_rows("cross_entropy", 22, 8, 4, 3)

@@ -315,7 +315,7 @@ def test_large_matmul_change_nothing_but_the_speed(visible, monkeypatch):
     weights = []
     monkeypatch.setattr(_matmul, "ONEDNN_FROM", 0)
     for available in (_matmul.HAS_ONEDNN, False):  # twice the same where torch has no oneDNN
-        monkeypatch.setattr(_matmul, "HAS_ONEDNN", available)
+        monkeypatch.setattr(_matmul, "USES_ONEDNN", available)
         rbm = RBM(110, 130, visible=visible, generator=torch.Generator().manual_seed(0))
         train(step_of(rbm, 0.01), x)
         weights.append(rbm.weight)

@@ -115,7 +115,7 @@ def test_float32_and_large_products_change_nothing_but_the_rounding(
     loss, optimizer, onednn, monkeypatch
 ):
     monkeypatch.setattr(_matmul, "ONEDNN_FROM", 0)
-    monkeypatch.setattr(_matmul, "HAS_ONEDNN", onednn and _matmul.HAS_ONEDNN)
+    monkeypatch.setattr(_matmul, "USES_ONEDNN", onednn and _matmul.HAS_ONEDNN)
     net = some_net(loss, (4, 6, 5, 3), "tanh", torch.float32)
     batches = some_rows(loss, net, 23, 5, dtype=torch.float32)
     assert_same_training(net, loss, optimizer, batches, 3, rtol=1e-4, atol=1e-5)

@@ -1,10 +1,14 @@
 """Products of matrices by either library."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from sk_sdlr.steps import _matmul
-from sk_sdlr.steps._matmul import HAS_ONEDNN, addmm_, affine, mm
+from sk_sdlr.steps._matmul import HAS_ONEDNN, addmm_, affine, affine_into, mm
 
 M, K, N = 33, 17, 29
 
@@ -20,7 +24,7 @@ def library(request, monkeypatch):
         calls.append(arguments)
         return torch.ops.mkldnn._linear_pointwise(*arguments)
 
-    monkeypatch.setattr(_matmul, "HAS_ONEDNN", request.param == "onednn")
+    monkeypatch.setattr(_matmul, "USES_ONEDNN", request.param == "onednn")
     monkeypatch.setattr(_matmul, "ONEDNN_FROM", 0)
     monkeypatch.setattr(_matmul, "_LINEAR", counted)
     yield request.param
@@ -81,6 +85,16 @@ def test_affine_map_and_its_sigmoid(library, x_transposed, weight_transposed, ha
     torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("alpha", [1.0, -0.3])
+@pytest.mark.parametrize("has_bias", [False, True])
+def test_scaled_affine_map_into_a_buffer(library, has_bias, alpha):
+    x, weight = matrix(M, K), matrix(N, K)
+    bias = torch.randn(N) if has_bias else None
+    expected = alpha * exactly(x, weight.t()) + (bias if has_bias else 0)
+    result = affine_into(torch.full((M, N), torch.nan), x, weight.t(), bias, alpha)
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("activation", ["none", "sigmoid"])
 def test_affine_map_in_bfloat16_comes_back_in_float32(activation):
     x, weight, bias = matrix(M, K), matrix(N, K), torch.randn(N)
@@ -94,8 +108,34 @@ def test_affine_map_in_bfloat16_comes_back_in_float32(activation):
 @pytest.mark.parametrize("case", ["small", "float64"])
 def test_small_and_float64_matmul_are_left_to_torch(monkeypatch, case):
     monkeypatch.setattr(_matmul, "_LINEAR", None)  # raises if it is called
+    monkeypatch.setattr(_matmul, "USES_ONEDNN", True)
     dtype = torch.float64 if case == "float64" else torch.float32
     size = 10 if case == "small" else 200
     a, b, out = (torch.rand(size, size, dtype=dtype) for _ in range(3))
     mm(a, b, out=out)
     torch.testing.assert_close(out, a @ b)
+
+
+# Which library
+
+
+@pytest.mark.parametrize("library", ["mkl", "onednn"])
+def test_environment_variable_fixes_the_library(library):
+    result = in_process(library)
+    assert result.returncode == 0
+    assert result.stdout.strip() == str(HAS_ONEDNN and library == "onednn")
+
+
+def test_another_value_of_the_environment_variable_is_an_error():
+    message = "SK_SDLR_MATMUL must be 'auto', 'mkl' or 'onednn'. Got 'blas' instead."
+    result = in_process("blas")
+    assert result.returncode
+    assert message in result.stderr
+
+
+def in_process(library):
+    """Import the module in a process of its own, in which the variable is set."""
+    code = "from sk_sdlr.steps._matmul import USES_ONEDNN; print(USES_ONEDNN)"
+    environment = os.environ | {"SK_SDLR_MATMUL": library}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -79,6 +79,10 @@ def _dropout(module: Any, place: Place) -> list[Layer]:
     return [Dropout(module, before_activation=False, is_first=not place.layers)]
 
 
+def _activation(module: nn.Module, place: Place) -> list[Layer]:
+    return [ACTIVATION_LAYERS[type(module)](module)]
+
+
 # Each takes the scale of a dropout before it upon itself.
 TAKES_SCALE = (nn.Linear, MemberLinear, *DROPOUTS)
 LAYERS: dict[type[nn.Module], Callable[[Any, Place], list[Layer]]] = {
@@ -91,10 +95,7 @@ LAYERS: dict[type[nn.Module], Callable[[Any, Place], list[Layer]]] = {
     nn.Identity: lambda module, place: [],
     **dict.fromkeys(BATCH_NORMS, lambda module, place: [BatchNorm(module)]),
     **dict.fromkeys(DROPOUTS, _dropout),
-    **{
-        kind: lambda module, place, layer=layer: [layer(module)]
-        for kind, layer in ACTIVATION_LAYERS.items()
-    },
+    **dict.fromkeys(ACTIVATION_LAYERS, _activation),
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .._bfloat16 import products_of_layer
 from .._matmul import addmm_, affine_into
 from ._layer import Layer
 from ._workspace import Workspace
@@ -49,18 +50,31 @@ class Linear(Layer):
         self.bias_gradient = gradients[1] if len(gradients) > 1 else None
         self.weight_t = self.weight.t()
         n_outputs = self.weight.shape[0]
+        self.in_bfloat16 = products_of_layer(work.n_rows, self.weight)
         self.output = work.buffer(n_outputs)
         self.input_gradient = None if self.is_first else work.buffer(width)
         return n_outputs
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x W' + b."""
+        if self.in_bfloat16 is None:
+            return self._forward(x)
+        with self.in_bfloat16:
+            return self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
         self.input = x
         output = self.output.rows(x.shape[0])
         return affine_into(output, x, self.weight_t, self.bias, self.scale)
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Note the gradients, or make the update if that is all the optimiser would do."""
+        if self.in_bfloat16 is None:
+            return self._backward(gradient)
+        with self.in_bfloat16:
+            return self._backward(gradient)
+
+    def _backward(self, gradient: Tensor) -> Tensor:
         below = gradient
         if self.input_gradient is not None:
             below = self.input_gradient.rows(gradient.shape[0])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...modules import JoinMembers, MemberLinear, SplitMembers
+from .._bfloat16 import products_of_layer
 from ._layer import Layer
 from ._linear import Linear
 from ._workspace import Buffer, Workspace
@@ -54,6 +56,7 @@ class MemberLinearLayer(Layer):
         self.weight_t = self.weight.mT
         self.weight_gradient, self.bias_gradient = gradients
         k, n_inputs, n_outputs = self.weight.shape
+        self.in_bfloat16 = products_of_layer(work.n_rows, self.weight) or nullcontext()
         self.output = ByMember(work.buffer(k * n_outputs), k)
         self.input_gradient = None if self.is_first else ByMember(work.buffer(width), k)
         # Products with the rows of a member far apart in memory take a quarter longer.
@@ -65,16 +68,21 @@ class MemberLinearLayer(Layer):
         of_members = by_member(x, self.weight.shape[0])
         self.input = self.compact[:, : x.shape[0]].copy_(of_members)
         output, of_members = self.output.rows(x.shape[0])
-        torch.baddbmm(self.bias, self.input, self.weight, alpha=self.scale, out=of_members)
+        with self.in_bfloat16:
+            torch.baddbmm(self.bias, self.input, self.weight, alpha=self.scale, out=of_members)
         return output
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Note the gradients, or make the update if that is all the optimiser would do."""
+        self._sum_bias_gradient(gradient)
+        with self.in_bfloat16:
+            return self._products(gradient)
+
+    def _products(self, gradient: Tensor) -> Tensor:
         below, of_members = gradient, by_member(gradient, self.weight.shape[0])
         if self.input_gradient is not None:
             below, below_of_members = self.input_gradient.rows(gradient.shape[0])
             below_of_members.baddbmm_(of_members, self.weight_t, beta=0, alpha=self.scale)
-        self._sum_bias_gradient(gradient)
         if self.direct is None:
             self.weight_gradient.baddbmm_(self.input.mT, of_members, beta=0, alpha=self.scale)
         else:

@@ -27,19 +27,19 @@ class Split(NamedTuple):
 
     Parameters
     ----------
-    X : ndarray of shape (n_train, n_features)
+    X : ndarray or DataFrame of shape (n_train, n_features)
         Features to train on.
     y : ndarray of shape (n_train,) or (n_train, n_targets)
         Targets; classes are integers.
-    X_test : ndarray of shape (n_test, n_features)
+    X_test : ndarray or DataFrame of shape (n_test, n_features)
         Features to test on.
     y_test : ndarray of shape (n_test,) or (n_test, n_targets)
         Targets to test on.
     """
 
-    X: NDArray[Any]
+    X: Any
     y: NDArray[Any]
-    X_test: NDArray[Any]
+    X_test: Any
     y_test: NDArray[Any]
 
     @property

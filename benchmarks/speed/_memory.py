@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -13,6 +12,7 @@ import numpy as np
 
 from .._methods import METHODS
 from .._nets import Length
+from .._peak import seconds_and_growth
 from .._runs import make_missing, seconds
 from .._store import Record, RunStore
 from ..data import load_or_generate
@@ -39,22 +39,8 @@ def growth(name: str, data_home: Path | None) -> Record:
     data = data._replace(X=np.ascontiguousarray(data.X, dtype=np.float32))
     make = partial(METHODS["sdlr_eq9"].make, timed.net, data, Length(epochs=3), 0)
     seconds(make().fit, data.X[:1000], data.y[:1000])  # what torch takes once is not the fit's
-    # Loading may have peaked above what is held now; fill up to that peak, so that growth shows.
-    ballast = np.ones(max(0, _peak() - _resident()), dtype=np.uint8)
-    before = _peak()
-    seconds(make().fit, data.X, data.y)
-    grown = _peak() - before
-    del ballast
+    _, grown = seconds_and_growth(make().fit, data.X, data.y)
     return {"data_bytes": data.X.nbytes + data.y.nbytes, "bytes_above_data": grown}
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _resident() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
 
 
 def tables(store: RunStore, nets: list[str]) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Raw tables, by this package and by others: ``python -m benchmarks.tables``."""

@@ -22,6 +22,12 @@ dropout : float
     rounded to a multiple of 1/256.
 batch_norm : bool
     Whether hidden layers have batch normalisation.
+n_members : int
+    Nets of these sizes that are trained side by side, on the same batches; they predict by the
+    mean of their outputs, or of their probabilities. A row's error is the mean of theirs.
+scaling : bool
+    Whether each feature is multiplied by a weight first, which the members share and which
+    learns at 6 times the rate `lr`.
 """,
     "dbn": """
 hidden_layer_sizes : int or sequence of int

@@ -17,7 +17,7 @@ PLAIN_NET = {
     "batch_norm": True,
     "dropout": 0.2,
 }
-TRAINING = {
+TRAINING: dict[str, Any] = {
     "optimizer": "adamw",
     "lr": 0.002,
     "lr_schedule": "linear",

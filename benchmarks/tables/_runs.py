@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,7 +96,7 @@ def measure(settings: Record, data_home: Path | None) -> Stages:
     yield record | {"version": method.version(), "rows": [len(data.y), len(data.y_test)]}
 
 
-def make(settings: Record, data: Split) -> object:
+def make(settings: Record, data: Split) -> Any:
     """Return the method of the settings, for these rows."""
     method = TABLE_METHODS[settings["model"]]
     return method.estimator(task_of(data), settings["seed"], settings["threads"])

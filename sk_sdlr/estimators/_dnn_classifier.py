@@ -29,6 +29,12 @@ class ShrinkingDNNClassifier(ShrinkingClassifierMixin, BaseDNN):
         rounded to a multiple of 1/256.
     batch_norm : bool, default=True
         Whether hidden layers have batch normalisation.
+    n_members : int, default=1
+        Nets of these sizes that are trained side by side, on the same batches; they predict by the
+        mean of their outputs, or of their probabilities. A row's error is the mean of theirs.
+    scaling : bool, default=False
+        Whether each feature is multiplied by a weight first, which the members share and which
+        learns at 6 times the rate `lr`.
     loss : {"cross_entropy", "squared_error"}, default="cross_entropy"
         "cross_entropy": of softmax outputs (Eq. 6). "squared_error": of sigmoid outputs (Eq. 4).
     class_weight : dict, "balanced" or None, default=None

@@ -29,6 +29,12 @@ class ShrinkingDNNRegressor(ShrinkingRegressorMixin, BaseDNN):
         rounded to a multiple of 1/256.
     batch_norm : bool, default=True
         Whether hidden layers have batch normalisation.
+    n_members : int, default=1
+        Nets of these sizes that are trained side by side, on the same batches; they predict by the
+        mean of their outputs, or of their probabilities. A row's error is the mean of theirs.
+    scaling : bool, default=False
+        Whether each feature is multiplied by a weight first, which the members share and which
+        learns at 6 times the rate `lr`.
     output_activation : {"identity", "sigmoid"}, default="identity"
         "identity": targets are scaled to mean 0 and standard deviation 1 while training.
         "sigmoid": targets must be in [0, 1] and are not scaled.

@@ -41,8 +41,7 @@ class ActiveSetNet(NeuralNet):
     policy : Policy or None, default=None
         Chooses the rows of each epoch; None visits all rows.
     step : {"auto", "dense", "autograd"}, default="auto"
-        How a batch is learnt. "auto": in closed form where that does the same as autograd and no
-        callback asks for gradients.
+        See :class:`~sk_sdlr.runs.TrainingSettings`.
     lr_schedule : {"linear", "cosine", "constant_cosine"}, callable or None, default=None
         See :class:`~sk_sdlr.runs.TrainingSettings`.
     weight_average : float or None, default=None
@@ -56,9 +55,11 @@ class ActiveSetNet(NeuralNet):
     fp32_precision : {"bf16"} or None, default=None
         See :class:`~sk_sdlr.runs.TrainingSettings`.
     n_threads : int or None, default=None
-        Torch threads while training on the CPU; None: by the size of a step.
-    n_iter_no_change, tol
-        Of early stopping; see :class:`~sk_sdlr.runs.TrainingSettings`.
+        See :class:`~sk_sdlr.runs.TrainingSettings`.
+    n_iter_no_change : int or None, default=None
+        See :class:`~sk_sdlr.runs.TrainingSettings`.
+    tol : float, default=0.0
+        See :class:`~sk_sdlr.runs.TrainingSettings`.
     random_state : int, RandomState or None, default=None
         The only source of randomness; torch's global state is left as it was.
     train_split : callable or None, default=None
@@ -123,7 +124,6 @@ class ActiveSetNet(NeuralNet):
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
-        # It lays out its table even when it is not to print it, at 0.2 ms an epoch.
         return [("print_log", PrintLog())] if self.verbose else []
 
     module_: nn.Module

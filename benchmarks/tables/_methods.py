@@ -13,7 +13,7 @@ import numpy as np
 from sk_sdlr import ShrinkingDNNClassifier
 
 from . import _rivals
-from ._ours import by_default, has, plain_net
+from ._ours import has, narrow_nets, plain_net
 from ._task import Task
 
 
@@ -69,8 +69,8 @@ class TableMethod:
 
 
 def ours(label: str, is_default: bool = False, **params: Any) -> TableMethod:
-    """Return the default estimator with some parameters."""
-    return TableMethod(label, by_default, params=params, is_default=is_default)
+    """Return the recipe of narrow nets side by side, with some parameters."""
+    return TableMethod(label, narrow_nets, params=params, is_default=is_default)
 
 
 # In the order of tables.
@@ -92,8 +92,8 @@ TABLE_METHODS: dict[str, TableMethod] = {
     "mlp": TableMethod("scikit-learn MLP", _rivals.sklearn_mlp, "sklearn", is_default=True),
     "skorch": TableMethod("stock skorch", _rivals.skorch, "skorch", float_targets=True),
     "plain_net": TableMethod("one net of 256 x 3", plain_net, is_default=True),
-    "members_1": ours("default, 1 member", n_members=1),
-    "members_4": ours("default, 4 members", n_members=4),
-    "members_8": ours("default, 8 members", n_members=8, is_default=True),
-    "bfloat16": ours("default, 8 members, bfloat16", n_members=8, dtype="bfloat16"),
+    "members_1": ours("1 net of 64 x 3", n_members=1),
+    "members_4": ours("4 nets of 64 x 3", n_members=4),
+    "members_8": ours("8 nets of 64 x 3", n_members=8, is_default=True),
+    "bfloat16": ours("8 nets of 64 x 3, bfloat16", n_members=8, dtype="bfloat16"),
 }

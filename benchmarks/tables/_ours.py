@@ -1,4 +1,4 @@
-"""This package's estimators on tables: as they are by default, and as they were."""
+"""This package's estimators on tables: narrow nets side by side, and a single wide one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._nets import KINDS
 from ._encode import one_hot
 from ._task import Task
 
-# The net and the training that were the default before tables were taken as they come.
+# What the estimators are by default.
 PLAIN_NET = {
     "hidden_layer_sizes": (256, 256, 256),
     "activation": "silu",
@@ -24,6 +24,20 @@ TRAINING: dict[str, Any] = {
     "weight_decay": 0.01,
     "max_epochs": 30,
 }
+NARROW_NETS: dict[str, Any] = {
+    "hidden_layer_sizes": (64, 64, 64),
+    "scaling": True,
+    "activation": "relu",
+    "batch_norm": True,
+    "dropout": 0.0,
+    "optimizer": "adamw",
+    "lr": 0.006,
+    "betas": (0.9, 0.95),
+    "weight_decay": 0.01,
+    "lr_schedule": "constant_cosine",
+    "weight_average": 0.1,
+    "max_epochs": 10,
+}
 RAW = {"preprocess": "auto"}
 
 
@@ -32,12 +46,11 @@ def kind_for(task: Task) -> Any:
     return KINDS["dnn"][task.n_classes is None]
 
 
-def by_default(task: Task, seed: int, n_threads: int, **params: Any) -> Any:
-    """Return the estimator with its defaults but for `params`; tables are its own affair.
-
-    As long as it takes arrays only, it is in a pipeline.
-    """
-    model = kind_for(task)(random_state=seed, device="cpu", **params)
+def narrow_nets(task: Task, seed: int, n_threads: int, **params: Any) -> Any:
+    """Return the estimator with some narrow nets side by side, in a pipeline as long as it must."""
+    batch_size = int(np.clip(2 ** round(np.log2(max(task.n_rows / 64, 1))), 32, 512))
+    model = kind_for(task)(random_state=seed, device="cpu", batch_size=batch_size, **NARROW_NETS)
+    model.set_params(**params)
     return model if has(model, RAW) else one_hot(model)
 
 

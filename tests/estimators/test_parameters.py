@@ -100,6 +100,8 @@ BAD = [
     (ShrinkingDNNClassifier, "activation", ["softplus"]),
     (ShrinkingDNNClassifier, "dropout", [1.0]),
     (ShrinkingDNNClassifier, "batch_norm", ["no"]),
+    (ShrinkingDNNClassifier, "n_members", [0, 1.5]),
+    (ShrinkingDNNClassifier, "scaling", ["yes"]),
     (ShrinkingDNNClassifier, "loss", ["hinge"]),
     (ShrinkingDNNClassifier, "class_weight", ["heavy"]),
     (ShrinkingDNNRegressor, "output_activation", ["tanh"]),

@@ -39,12 +39,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--file", type=Path, help="a table of your own: CSV or parquet")
     parser.add_argument("--target", help="the column of the file to predict")
     parser.add_argument("--task", choices=TASKS, default="auto", help="of the file")
-    parser.add_argument(
-        "--methods",
-        type=several,
-        default=list(TABLE_METHODS),
-        help=f"of {', '.join(TABLE_METHODS)}",
-    )
+    names = f"of {', '.join(TABLE_METHODS)}"
+    parser.add_argument("--methods", type=several, default=list(TABLE_METHODS), help=names)
     parser.add_argument("--control", default="lightgbm", help="whom the others are compared with")
     parser.add_argument("--seeds", type=positive_int, default=3)
     parser.add_argument("--limit", type=positive_float, default=600.0, help="seconds of a fit")

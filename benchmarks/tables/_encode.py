@@ -50,7 +50,8 @@ class AsCategories(TransformerMixin, BaseEstimator):
         return X.assign(**{name: self._known(name, X[name]) for name in self.categories_})
 
     def _known(self, name: str, column: pd.Series) -> pd.Series:
-        known = column.astype(object).astype(pd.CategoricalDtype(self.categories_[name]))
+        words, kind = column.astype(object), pd.CategoricalDtype(self.categories_[name])
+        known = words.where(words.isin(kind.categories)).astype(kind)
         if self.fill == "none":
             return known
         return known.cat.add_categories(MISSING).fillna(MISSING)

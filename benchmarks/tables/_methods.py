@@ -52,8 +52,10 @@ class TableMethod:
         """Return why it cannot be run here, if it cannot."""
         if find_spec(self.package) is None:
             return "not installed"
-        if self.package == "sk_sdlr" and not has(ShrinkingDNNClassifier(), self.params):
-            return f"no parameter {', '.join(self.params)}"
+        if self.package == "sk_sdlr":
+            model = ShrinkingDNNClassifier()
+            missing = [name for name in self.params if not has(model, name)]
+            return f"there is no parameter {missing[0]!r}" if missing else None
         return None
 
     def version(self) -> str:

@@ -11,7 +11,7 @@ from ._encode import one_hot
 from ._task import Task
 
 # What the estimators are by default.
-PLAIN_NET = {
+PLAIN_NET: dict[str, Any] = {
     "hidden_layer_sizes": (256, 256, 256),
     "activation": "silu",
     "batch_norm": True,
@@ -38,7 +38,6 @@ NARROW_NETS: dict[str, Any] = {
     "weight_average": 0.1,
     "max_epochs": 10,
 }
-RAW = {"preprocess": "auto"}
 
 
 def kind_for(task: Task) -> Any:
@@ -51,14 +50,14 @@ def narrow_nets(task: Task, seed: int, n_threads: int, **params: Any) -> Any:
     batch_size = int(np.clip(2 ** round(np.log2(max(task.n_rows / 64, 1))), 32, 512))
     model = kind_for(task)(random_state=seed, device="cpu", batch_size=batch_size, **NARROW_NETS)
     model.set_params(**params)
-    return model if has(model, RAW) else one_hot(model)
+    return model if has(model, "preprocess") else one_hot(model)
 
 
 def plain_net(task: Task, seed: int, n_threads: int) -> Any:
     """Return the estimator with the net of three wide layers, in a pipeline."""
     model = kind_for(task)(random_state=seed, device="cpu", **PLAIN_NET, **TRAINING)
     model.set_params(batch_size=batch_size_for(task.n_rows))
-    return one_hot(model.set_params(preprocess=None) if has(model, RAW) else model)
+    return one_hot(model.set_params(preprocess=None) if has(model, "preprocess") else model)
 
 
 def batch_size_for(n_rows: int) -> int:
@@ -66,6 +65,6 @@ def batch_size_for(n_rows: int) -> int:
     return int(np.clip(2 ** int(np.log2(max(n_rows / 50, 1))), 16, 256))
 
 
-def has(model: Any, params: dict[str, Any]) -> bool:
+def has(model: Any, *names: str) -> bool:
     """Return whether these are parameters of an estimator."""
-    return set(params) <= set(model.get_params(deep=False))
+    return set(names) <= set(model.get_params(deep=False))

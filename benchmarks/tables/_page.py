@@ -15,13 +15,13 @@ from ._runs import N_PREDICTED
 LABELS = {name: method.label for name, method in TABLE_METHODS.items()}
 DEFAULTS = tuple(name for name, method in TABLE_METHODS.items() if method.is_default)
 INTRODUCTION = """\
-Written by `python -m benchmarks.tables`{options}. Each run is a process of its own with {threads}
-threads for all libraries; methods alternate within a seed. The last fifth of the shuffled rows is
-the test part ({share} of the rows are used), the same for all seeds. All have their defaults unless
-the table says otherwise. Errors are means over seeds with standard deviations, differences and
-ratios are within a seed; seconds and memory are medians. Seconds of a fit include the encoding of
-the table; memory is by how much the peak of the process grew in the fit. What was not done within
-the limit, or failed, has the last rank.
+Written by `python -m benchmarks.tables`{options}. Each run is a process of its own, with as many
+threads for all libraries ({threads}); methods alternate within a seed. The last fifth of the
+shuffled rows is the test part, the same for all seeds; {share} of the rows are used. All have their
+defaults unless the tables say otherwise. Errors are means over seeds with standard deviations,
+differences and ratios are within a seed; seconds and memory are medians. Seconds of a fit include
+the encoding of the table; memory is by how much the peak of the process grew in the fit. What was
+not done within the limit, or failed, has the last rank.{lacking}
 
 {machine}.
 """
@@ -71,6 +71,7 @@ def _parts(
         options=f" with `{options}`" if options else "",
         threads=settings["threads"],
         share=f"{settings['share']:.0%}",
+        lacking="".join(f" Left out: {LABELS[name]}, {why}." for name, why in lacking.items()),
         machine=machine(records),
     )
     yield f"## Ranks among the defaults\n\n{rank_table(records, DEFAULTS)}\n"
@@ -79,7 +80,7 @@ def _parts(
         yield f"![Test error against seconds of the fit, a panel a set]({picture})\n"
     for name in dict.fromkeys(run["settings"]["dataset"] for run in records):
         on_set = [run for run in records if run["settings"]["dataset"] == name]
-        yield f"## {title_of(name)}\n\n{size(on_set)}{table(on_set, control, lacking)}\n"
+        yield f"## {title_of(name)}\n\n{size(on_set)}{table(on_set, control)}\n"
 
 
 def in_order(records: Sequence[Record]) -> list[Record]:
@@ -96,7 +97,7 @@ def machine(records: Sequence[Record]) -> str:
         if "version" in run and package != "sklearn":
             versions[package] = run["version"]
     shown = ", ".join(f"{name} {number}" for name, number in versions.items())
-    return f"{environment['cores']} cores of an {environment['processor']}, {shown}"
+    return f"Measured on {environment['processor']}, {environment['cores']} cores; {shown}"
 
 
 def size(records: list[Record]) -> str:
@@ -105,13 +106,11 @@ def size(records: list[Record]) -> str:
     return f"{rows[0]:,} rows to train on, {rows[1]:,} to test on.\n\n" if rows else ""
 
 
-def table(records: list[Record], control: str, lacking: Mapping[str, str]) -> str:
+def table(records: list[Record], control: str) -> str:
     """Return the table of a set; what was not done is below the others."""
     done = [run for run in in_order(records) if run["status"] == "done"]
     columns = columns_of(done, control)
-    reasons = dict(lacking) | {
-        run["settings"]["model"]: reason(run) for run in records if run["status"] != "done"
-    }
+    reasons = {run["settings"]["model"]: reason(run) for run in records if run["status"] != "done"}
     more = [[LABELS[name], why, *[""] * (len(columns) - 1)] for name, why in reasons.items()]
     return paired_table(done, control, columns, key="model", labels=LABELS, more=more)
 

@@ -94,4 +94,4 @@ def style_of(name: str) -> dict[str, Any]:
     color = plt.get_cmap("tab20")(list(TABLE_METHODS).index(name) % 20)
     is_ours = TABLE_METHODS[name].package == "sk_sdlr"
     shape = {"marker": "o"} if is_ours else {"marker": "s", "mfc": "w", "mew": 1.8}
-    return shape | {"color": color, "ms": 7}
+    return shape | {"color": color, "ms": 9 if is_ours else 7}

@@ -135,7 +135,7 @@ def columns_of(records: list[Record], control: str) -> dict[str, Column]:
     if any("auc" in run for run in records):
         columns["AUC"] = mean_of("auc", ".4f")
     return columns | {
-        loss: mean_of(key, ".4g"),
+        loss: mean_of(key, ".5g"),
         "seconds": of("seconds", ".3g"),
         f"of predicting {N_PREDICTED:,}": of("predict_seconds", ".3g"),
         "memory, MB": lambda runs, others: of_memory(runs),

@@ -95,7 +95,7 @@ def seeded_call(step, batches):
         return step(batches)
 
 
-def assert_same_training(module, loss, optimizer, batches, n_calls=5, **tolerance):
+def assert_same_training(module, loss, optimizer, batches, n_calls=20, **tolerance):
     close = partial(torch.testing.assert_close, **tolerance)
     twin = with_bytes(module, batches.batch_size)
     chain = step_of(ChainStep, module, loss, optimizer)
@@ -109,7 +109,7 @@ def assert_same_training(module, loss, optimizer, batches, n_calls=5, **toleranc
     close(dict(module.state_dict()), dict(twin.state_dict()))
 
 
-EXACT = {"rtol": 1e-9, "atol": 1e-9}
+EXACT = {"rtol": 1e-10, "atol": 1e-10}
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
@@ -248,6 +248,16 @@ def test_float32_and_large_products_change_nothing_but_the_rounding(onednn, monk
         setattr(batches, name, getattr(batches, name).float())
     optimizer = OPTIMIZERS["sgd_decay"]
     assert_same_training(module, "cross_entropy", optimizer, batches, 3, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_outputs", [2, 3])
+def test_a_class_that_has_no_output_is_an_error(n_outputs):
+    module = MLP(4, n_outputs, hidden_layer_sizes=(5,), batch_norm=True).double()
+    step = step_of(ChainStep, module, "cross_entropy", OPTIMIZERS["sgd"])
+    batches = some_rows("cross_entropy", 6, 6, 4, n_outputs)
+    batches.y[3] = n_outputs
+    with pytest.raises(RuntimeError, match=r"out of bounds"):
+        step(batches)
 
 
 def tied():

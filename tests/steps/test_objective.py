@@ -258,3 +258,26 @@ def test_a_compiled_criterion_is_known_and_left_as_it_is():
     assert_values(objective.output_error(output, Y, loss), HALF_SQUARES)
     assert objective.bounded_outputs
     assert plain.reduction == "mean"
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_of_members_is_the_mean_of_theirs(smoothing):
+    generator = torch.Generator().manual_seed(0)
+    output, target = torch.randn(5, 3, 4, generator=generator), torch.tensor([0, 2, 1, 1, 0])
+    objective = Objective(nn.CrossEntropyLoss(label_smoothing=smoothing))
+    losses = [objective.loss(output[..., i], target) for i in range(4)]
+    loss = objective.loss(output, target)
+    torch.testing.assert_close(loss, torch.stack(losses).mean(0))
+    errors = [objective.output_error(output[..., i], target, losses[i]) for i in range(4)]
+    error = objective.output_error(output, target, loss)
+    torch.testing.assert_close(error, torch.stack(errors).mean(0))
+
+
+def test_the_squared_error_of_members_is_the_mean_of_theirs():
+    generator = torch.Generator().manual_seed(0)
+    output = torch.randn(5, 3, 4, generator=generator)
+    target = torch.randn(5, 3, generator=generator)
+    objective = Objective(SquaredError())
+    loss = objective.loss(output, target)
+    expected = (output - target.unsqueeze(-1)).square().sum(1).mean(1) / 2
+    torch.testing.assert_close(loss, expected)

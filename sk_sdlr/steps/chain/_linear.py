@@ -13,6 +13,31 @@ from ._layer import Layer
 from ._workspace import Workspace
 
 
+class BiasGradient:
+    """The gradient of a bias: the sum over the rows, or 0 before a batch norm.
+
+    Parameters
+    ----------
+    out : Tensor of shape (n_outputs,)
+        Where it goes.
+    before_norm : bool
+        Whether a batch norm follows, which takes any constant out, but of single rows.
+    """
+
+    def __init__(self, out: Tensor, *, before_norm: bool) -> None:
+        self.out, self.before_norm = out, before_norm
+        self.is_zero = False
+
+    def __call__(self, gradient: Tensor) -> None:
+        """Write it, given the gradient of the outputs."""
+        if not self.before_norm or gradient.shape[0] == 1:
+            torch.sum(gradient, 0, out=self.out)
+            self.is_zero = False
+        elif not self.is_zero:
+            self.out.zero_()
+            self.is_zero = True
+
+
 class Linear(Layer):
     """x W' + b.
 
@@ -39,7 +64,6 @@ class Linear(Layer):
         self.is_first, self.scale, self.before_norm = is_first, scale, before_norm
         self.parameters = list(module.parameters())
         self.products = self.parameters[:1]
-        self.bias_gradient_is_zero = False
 
     def bind(
         self, work: Workspace, width: int, values: Sequence[Tensor], gradients: Sequence[Tensor]
@@ -47,7 +71,9 @@ class Linear(Layer):
         """Make the buffers; see :class:`Layer`."""
         self.weight, self.bias = values[0], values[1] if len(values) > 1 else None
         self.weight_gradient = gradients[0]
-        self.bias_gradient = gradients[1] if len(gradients) > 1 else None
+        self.bias_gradient = None
+        if len(gradients) > 1:
+            self.bias_gradient = BiasGradient(gradients[1], before_norm=self.before_norm)
         self.weight_t = self.weight.t()
         n_outputs = self.weight.shape[0]
         self.in_bfloat16 = products_of_layer(work.n_rows, self.weight)
@@ -80,18 +106,10 @@ class Linear(Layer):
             below = self.input_gradient.rows(gradient.shape[0])
             addmm_(below, gradient, self.weight, beta=0, alpha=self.scale)
         if self.bias_gradient is not None:
-            self._sum_bias_gradient(gradient, self.bias_gradient)
+            self.bias_gradient(gradient)
         if self.direct is None or not self.products:
             addmm_(self.weight_gradient, gradient.t(), self.input, beta=0, alpha=self.scale)
         else:
             decay, rate = self.direct.decay, -self.direct.lr * self.scale
             addmm_(self.weight, gradient.t(), self.input, beta=decay, alpha=rate)
         return below
-
-    def _sum_bias_gradient(self, gradient: Tensor, out: Tensor) -> None:
-        if not self.before_norm or gradient.shape[0] == 1:
-            torch.sum(gradient, 0, out=out)
-            self.bias_gradient_is_zero = False
-        elif not self.bias_gradient_is_zero:
-            out.zero_()
-            self.bias_gradient_is_zero = True

@@ -153,12 +153,6 @@ class TwoClasses(CrossEntropy):
         See :class:`CrossEntropy`.
     """
 
-    def write_targets(self, y: Tensor, targets: Tensor) -> None:
-        """Write the probabilities that are wanted of the second class, to the second column."""
-        wanted = targets[:, 1].copy_(y)
-        if self.smoothing:
-            wanted.mul_(1 - self.smoothing).add_(self.smoothing / 2)
-
     def residual(self, output: Tensor, kept: Tensor, target: Tensor, delta: Tensor) -> None:
         """Keep the difference in the first column; write p less the target."""
         difference = torch.sub(output[:, 1], output[:, 0], out=kept[:, 0])

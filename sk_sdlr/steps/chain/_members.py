@@ -12,7 +12,7 @@ from torch import Tensor
 from ...modules import JoinMembers, MemberLinear, SplitMembers
 from .._bfloat16 import products_of_layer
 from ._layer import Layer
-from ._linear import Linear
+from ._linear import BiasGradient, Linear
 from ._workspace import Buffer, Workspace
 
 # Outputs of a member below which batched products are slow.
@@ -42,11 +42,9 @@ class MemberLinearLayer(Layer):
         scale: float = 1.0,
         before_norm: bool = False,
     ) -> None:
-        self.module, self.is_first = module, is_first
-        self.scale, self.before_norm = scale, before_norm
+        self.is_first, self.scale, self.before_norm = is_first, scale, before_norm
         self.parameters = [module.weight, module.bias]
         self.products = [module.weight]
-        self.bias_gradient_is_zero = False
 
     def bind(
         self, work: Workspace, width: int, values: Sequence[Tensor], gradients: Sequence[Tensor]
@@ -54,7 +52,8 @@ class MemberLinearLayer(Layer):
         """Make the buffers; see :class:`Layer`."""
         self.weight, self.bias = values
         self.weight_t = self.weight.mT
-        self.weight_gradient, self.bias_gradient = gradients
+        self.weight_gradient = gradients[0]
+        self.bias_gradient = BiasGradient(gradients[1].view(-1), before_norm=self.before_norm)
         k, n_inputs, n_outputs = self.weight.shape
         self.in_bfloat16 = products_of_layer(work.n_rows, self.weight) or nullcontext()
         self.output = ByMember(work.buffer(k * n_outputs), k)
@@ -74,7 +73,7 @@ class MemberLinearLayer(Layer):
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Note the gradients, or make the update if that is all the optimiser would do."""
-        self._sum_bias_gradient(gradient)
+        self.bias_gradient(gradient)
         with self.in_bfloat16:
             return self._products(gradient)
 
@@ -89,14 +88,6 @@ class MemberLinearLayer(Layer):
             decay, rate = self.direct.decay, -self.direct.lr * self.scale
             self.weight.baddbmm_(self.input.mT, of_members, beta=decay, alpha=rate)
         return below
-
-    def _sum_bias_gradient(self, gradient: Tensor) -> None:
-        if not self.before_norm or gradient.shape[0] == 1:
-            torch.sum(gradient, 0, out=self.bias_gradient.view(-1))
-            self.bias_gradient_is_zero = False
-        elif not self.bias_gradient_is_zero:
-            self.bias_gradient.zero_()
-            self.bias_gradient_is_zero = True
 
 
 class BlockDiagonalLinear(Linear):
@@ -186,7 +177,7 @@ class SplitMembersLayer(Layer):
         (self.weight,), (self.weight_gradient,) = values, gradients
         n_members = self.weight.shape[0]
         self.below = None if self.is_first else work.buffer(width)
-        self.output = work.buffer(n_members * width)
+        self.output, self.product = work.buffer(n_members * width), work.buffer(n_members * width)
         work.multiply_rows(n_members)
         return width
 
@@ -203,7 +194,8 @@ class SplitMembersLayer(Layer):
         below = gradient
         if self.below is not None:
             below = self.below.rows(by_sample.shape[0])
-            torch.sum(by_sample * self.weight, 1, out=below)
+            product = self.product.rows(by_sample.shape[0]).view(by_sample.shape)
+            torch.sum(torch.mul(by_sample, self.weight, out=product), 1, out=below)
         torch.sum(by_sample.mul_(self.input), 0, out=self.weight_gradient)
         return below
 

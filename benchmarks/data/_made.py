@@ -35,7 +35,7 @@ def generated(name: str) -> Split:
     n_train, n_samples, n_features, n_classes = SHAPES[name]
     rng = np.random.default_rng(0)
     X = rng.random((n_samples, n_features), dtype=np.float32)
-    y = (X @ rng.normal(size=(n_features, n_classes))).argmax(1)
+    y = ((X - 0.5) @ rng.normal(size=(n_features, n_classes))).argmax(1)  # all classes occur
     return Split(X[:n_train], y[:n_train], X[n_train:], y[n_train:])
 
 

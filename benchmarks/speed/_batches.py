@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sk_sdlr.modules import MLP
+from sk_sdlr.modules import MLP, JoinMembers, MeanOfMembers, MemberLinear, SplitMembers
 from sk_sdlr.steps import Objective
 
 from .._paired import of, paired_table, ratio
@@ -37,6 +38,14 @@ KINDS: dict[str, Any] = {
     "autograd_step": AutogradStep,
 }
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
+OF_MODULE = (
+    "hidden_layer_sizes",
+    "activation",
+    "batch_norm",
+    "dropout",
+    "n_members",
+    "scaling",
+)
 N_BATCHES, N_CALLS = 100, 4
 
 
@@ -49,7 +58,7 @@ def measure(store: RunStore, nets: list[str], repeats: int, data_home: Path | No
             {"net": name, "step": step, "batch_size": size, "seed": repeat}
             for repeat in range(repeats)
             for step in STEPS
-            if step != "dense_step" or not timed.net.params["batch_norm"]
+            if step != "dense_step" or timed.net.params["optimizer"] == "sgd"
         ]
         if not timed.is_cnn and store.missing(wanted):
             data = load_or_generate(timed.dataset, data_home)
@@ -72,19 +81,32 @@ def run(timed: Timed, data: Split, settings: Record) -> Record:
 
 def parts_of(timed: Timed, data: Split, **options: Any) -> tuple[nn.Module, nn.Module, Any]:
     """Return module, criterion and optimiser."""
-    params = timed.net.params
-    sizes, activation = params["hidden_layer_sizes"], params["activation"]
-    n_classes = len(np.unique(data.y))
-    module = MLP(
-        data.X.shape[1],
-        n_classes,
-        hidden_layer_sizes=sizes,
-        activation=activation,
-        batch_norm=params["batch_norm"],
-        dropout=params["dropout"],
-    )
+    params, n_classes = timed.net.params, len(np.unique(data.y))
+    if timed.shares_weights:
+        module = sharing(data.X.shape[1], n_classes, params)
+    else:
+        names = (
+            "hidden_layer_sizes",
+            "activation",
+            "batch_norm",
+            "dropout",
+            "n_members",
+            "scaling",
+        )
+        own = {name: params[name] for name in names if name in params}
+        module = MLP(data.X.shape[1], n_classes, **own)
     optimizer = OPTIMIZERS[params["optimizer"]](module.parameters(), lr=timed.net.lr, **options)
     return module, nn.CrossEntropyLoss(), optimizer
+
+
+def sharing(n_inputs: int, n_classes: int, params: Record) -> nn.Module:
+    """Return members that differ in the factors of their inputs and in their last layer."""
+    k, sizes = params["n_members"], (n_inputs, *params["hidden_layer_sizes"])
+    hidden: list[nn.Module] = []
+    for pair in pairwise(sizes):
+        hidden += [nn.Linear(*pair), nn.ReLU(), nn.Dropout(params["dropout"])]
+    last = [JoinMembers(k), MemberLinear(k, sizes[-1], n_classes), MeanOfMembers(k, "softmax")]
+    return nn.Sequential(SplitMembers(k, n_inputs), *hidden, *last)
 
 
 def action_of(
@@ -102,8 +124,13 @@ def bare_torch(module: nn.Module, criterion: nn.Module, optimizer: Any, X: Any, 
     """Train as anyone writes it down."""
     for x, y in zip(X, Y, strict=True):
         optimizer.zero_grad()
-        criterion(module(x), y).backward()
+        output = module(x)
+        criterion(output, y if output.dim() == 2 else _of_members(y, output)).backward()
         optimizer.step()
+
+
+def _of_members(y: Tensor, output: Tensor) -> Tensor:
+    return y.unsqueeze(1).expand(-1, output.shape[2])
 
 
 def tables(store: RunStore, nets: list[str]) -> Iterator[str]:

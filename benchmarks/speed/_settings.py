@@ -25,6 +25,8 @@ class Timed:
         Of stock skorch, whose seconds are then scaled: nothing changes there from epoch to epoch.
     batches_only : bool, default=False
         Whether batches are timed, but no runs.
+    shares_weights : bool, default=False
+        Whether members share the weights of hidden layers.
     """
 
     net: Net
@@ -32,6 +34,7 @@ class Timed:
     epochs: int
     skorch_epochs: int | None = None
     batches_only: bool = False
+    shares_weights: bool = False
 
     @property
     def is_cnn(self) -> bool:
@@ -55,12 +58,32 @@ DEFAULT = {
     "lr": 0.002,
     "batch_size": 256,
 }
+# Narrow nets side by side: with weights of their own, and with hidden layers that they share.
+MEMBERS = DEFAULT | {
+    "hidden_layer_sizes": (64, 64, 64),
+    "activation": "relu",
+    "dropout": 0.0,
+    "n_members": 8,
+    "scaling": True,
+    "batch_size": 512,
+}
+SHARED_MEMBERS = MEMBERS | {
+    "hidden_layer_sizes": (128, 128),
+    "batch_norm": False,
+    "dropout": 0.1,
+    "scaling": False,
+    "batch_size": 256,
+}
 # The paper's nets; on MNIST 18 of its 100 epochs, two cycles of shrinking, for the convolutional
 # ones 9, one cycle.
 TIMED: dict[str, Timed] = {
     "higgs": Timed(dnn(50, "sigmoid", 0.2), "higgs", 100),
     "mnist": Timed(dnn(1000, "tanh", 0.1), "mnist", 18),
     "default": Timed(Net(DEFAULT), "higgs28", 0, batches_only=True),
+    "members": Timed(Net(MEMBERS), "higgs28", 0, batches_only=True),
+    "shared_members": Timed(
+        Net(SHARED_MEMBERS), "higgs28", 0, batches_only=True, shares_weights=True
+    ),
     "mnist_cnn": Timed(convolutional("mnist", 0.02, **CONSTANT), "mnist", 9, 3),
     "cifar10_cnn": Timed(convolutional("cifar10", 0.02, **CONSTANT), "cifar10", 9, 2),
 }

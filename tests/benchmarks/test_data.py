@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from benchmarks.data import SETS, from_file, held_out, load, load_or_generate
-from benchmarks.data._made import SHAPES, one_in_a_hundred, with_random_labels
+from benchmarks.data._made import SHAPES, generated, one_in_a_hundred, with_random_labels
 
 
 def write(path, **arrays):
@@ -152,3 +152,12 @@ def test_the_mean_image_of_cifar10_is_grey(real_home):
     assert split.X.shape == (50_000, 3072)
     assert split.X.dtype == np.float32
     assert_allclose(split.X.mean(0), 0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["mnist", "higgs"])
+def test_generated_rows_have_all_classes(name):
+    n_train, n_samples, n_features, n_classes = SHAPES[name]
+    data = generated(name)
+    assert data.X.shape == (n_train, n_features)
+    assert len(data.y_test) == n_samples - n_train
+    assert set(data.y) == set(range(n_classes))

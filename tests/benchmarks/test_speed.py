@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks._nets import perceptron
 from benchmarks._store import RunStore
+from benchmarks.data import load
 from benchmarks.speed import __main__ as command
 from benchmarks.speed import _batches, _memory, _pretraining, _settings, _threads, _training
 from benchmarks.speed._settings import TIMED, Timed
@@ -61,3 +62,12 @@ def test_what_is_stored_has_its_tables(name):
     if name == "training":  # the README's figures
         assert "| sDLr  " in text
         assert all(figure in text for figure in ("0.639", "6.69", "22.3", "35.1", "16.9"))
+
+
+@pytest.mark.parametrize("name", ["members", "shared_members"])
+@pytest.mark.parametrize("step", ["chain_step", "autograd_step", "bare_torch"])
+def test_members_are_timed_by_each_step(name, step, small_sets, monkeypatch):
+    monkeypatch.setattr(_batches, "N_BATCHES", 1)
+    data = load("higgs", None)
+    settings = {"step": step, "batch_size": 20}
+    assert _batches.run(TIMED[name], data, settings)["microseconds"] > 0
